@@ -1,0 +1,1 @@
+//! One file an output format: pure functions from a result to text.
