@@ -1,2 +1,55 @@
-//! tmp
-fn main() {}
+//! `cargo xtask …`: what developers and CI run around cargo.
+//!
+//! Whatever it brings lands in `target/interop`; nothing is installed on the machine, the wasm target of rustup aside.
+#![forbid(unsafe_code)]
+
+mod apt;
+mod checks;
+mod generate;
+mod steps;
+mod tools;
+
+use std::{path::Path, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::steps::Steps;
+
+/// What developers and CI of gwauthz run
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Task {
+    /// Test everything: native, the wasm plugin, the embedded host, and against real Envoy, registry and cosign
+    Test,
+    /// What has to pass before a change lands: formatting, lints, licences, then `test`
+    Ci,
+    /// Rewrite the files that are made from the code: shell completions and man page
+    Generate,
+    /// Bring the tools of the interop tests into target/interop/bin
+    Tools,
+}
+
+fn main() -> ExitCode {
+    let task = Cli::parse().task;
+    let mut steps = Steps::new(root());
+    let done = match task {
+        Task::Test => checks::test(&mut steps),
+        Task::Ci => checks::ci(&mut steps),
+        Task::Generate => generate::generate(&mut steps),
+        Task::Tools => tools::bring(&mut steps).map(drop),
+    };
+    steps.close(&done);
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The root of the workspace: xtask runs from source only.
+fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own)
+}

@@ -1,0 +1,46 @@
+//! What `cargo xtask test` and `cargo xtask ci` run, in order.
+
+use crate::{
+    steps::{Failed, Steps},
+    tools,
+};
+
+const WASM: &str = "wasm32-wasip1";
+
+/// Every test there is, those against real tools included.
+pub(crate) fn test(steps: &mut Steps) -> Result<(), Failed> {
+    let tools = tools::bring(steps)?;
+    wasm_target(steps)?;
+    steps.run("build the plugin", &mut steps.cargo("run --quiet -- build"))?;
+    steps.run("native tests and embedded host", &mut steps.cargo("test --workspace"))?;
+
+    let mut interop = steps.cargo("test --workspace -- --ignored");
+    interop.env("GWAUTHZ_INTEROP_BIN", &tools.bin);
+    // An interop test carries the names of the tools that it needs in its own.
+    for tool in &tools.missing {
+        interop.args(["--skip", &tool.replace('-', "_")]);
+    }
+    steps.run("interop tests", &mut interop)
+}
+
+/// What has to pass before a change lands.
+pub(crate) fn ci(steps: &mut Steps) -> Result<(), Failed> {
+    steps.run("formatting", &mut steps.cargo("fmt --all --check"))?;
+    steps.run("lints", &mut steps.cargo("clippy --workspace --all-targets -- -D warnings"))?;
+    wasm_target(steps)?;
+    let mut plugin = steps.cargo("clippy -p gwauthz-policy -p gwauthz-filter --target");
+    plugin.args([WASM, "--", "-D", "warnings"]);
+    steps.run("lints of the plugin", &mut plugin)?;
+    let deny = tools::cargo_deny(steps)?;
+    let mut deny = steps.command(deny);
+    // Advisories need their data base from the network: the release checklist asks for them.
+    deny.args(["check", "bans", "licenses", "sources"]);
+    steps.run("dependencies", &mut deny)?;
+    test(steps)
+}
+
+fn wasm_target(steps: &mut Steps) -> Result<(), Failed> {
+    let mut rustup = steps.command("rustup");
+    rustup.args(["target", "add", WASM]);
+    steps.run("wasm target", &mut rustup)
+}

