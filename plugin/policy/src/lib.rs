@@ -1,1 +1,31 @@
+//! The authorization engine of the gwauthz plugin.
+//!
+//! Sans-IO: no clock, no network, no host. The caller hands in the request, the time and the replies of callouts, and
+//! carries out the [`Step`] that comes back. The same code runs natively under tests, in the embedded host and in Envoy.
+//!
+//! ```text
+//! Request -> path, bypass -> token source -> token -> Step::Callout -> CalloutReply -> Step::Continue | Step::Deny
+//! ```
+//!
+//! An allowed request is a [`Permit`], which only the engine can make; every other path ends in a [`Denial`].
 #![forbid(unsafe_code)]
+
+mod answer;
+mod callout;
+pub mod config;
+mod denial;
+mod engine;
+mod json;
+mod path;
+mod permit;
+mod request;
+mod token;
+
+pub use answer::Answer;
+pub use callout::{Callout, CalloutReply};
+pub use config::{Config, ConfigErrors, Issue, IssueKind, Parsed, Segment};
+pub use denial::Denial;
+pub use engine::{Engine, Exchange, Step};
+pub use json::Json;
+pub use permit::{Permit, PermitReason};
+pub use request::Request;

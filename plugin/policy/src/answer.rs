@@ -1,0 +1,154 @@
+//! What a denied client is told: problem details (RFC 9457) with a bearer challenge (RFC 6750, section 3), or, with
+//! `compat: seed`, the status lines and bodies of the plugin that this one replaces.
+
+use crate::{Denial, config::Compat};
+
+/// A response that the gateway sends in the upstream's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status code.
+    pub status: u32,
+    /// Headers, names in lower case.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// The body; ends in a newline.
+    pub body: String,
+    /// Why the request was denied.
+    pub denial: Denial,
+}
+
+/// How long a client should wait before it asks again while the authorization service is away.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+impl Answer {
+    pub(crate) fn new(denial: Denial, compat: Compat) -> Self {
+        match compat {
+            Compat::Strict => problem(denial),
+            Compat::Seed => seed(denial),
+        }
+    }
+}
+
+fn problem(denial: Denial) -> Answer {
+    let (status, title) = match denial {
+        Denial::AmbiguousPath | Denial::MultipleAuthorizations => (400, "Bad Request"),
+        Denial::MissingToken
+        | Denial::MalformedAuthorization
+        | Denial::TokenTooLarge
+        | Denial::MalformedToken
+        | Denial::ExpiredToken
+        | Denial::PrematureToken
+        | Denial::RejectedByService => (401, "Unauthorized"),
+        Denial::RevokedByService => (403, "Forbidden"),
+        Denial::ServiceUnavailable | Denial::ServiceError => (503, "Service Unavailable"),
+    };
+    let detail = match denial {
+        Denial::AmbiguousPath => "the path can be read in more than one way",
+        Denial::MissingToken => "a bearer token is required",
+        Denial::MalformedAuthorization => "the Authorization header is not a bearer token",
+        Denial::MultipleAuthorizations => "more than one Authorization header",
+        Denial::TokenTooLarge => "the token is too large",
+        Denial::MalformedToken => "the token is not a signed JWT with an identifier",
+        Denial::ExpiredToken => "the token has expired",
+        Denial::PrematureToken => "the token is not valid yet",
+        Denial::RejectedByService => "the token was rejected",
+        Denial::RevokedByService => "the token has been revoked",
+        Denial::ServiceUnavailable | Denial::ServiceError => "authorization is not available at the moment",
+    };
+    let code = denial.code();
+    let mut headers = vec![("content-type", "application/problem+json")];
+    headers.extend(challenge(denial).map(|challenge| ("www-authenticate", challenge)));
+    if status == 503 {
+        headers.push(("retry-after", RETRY_AFTER_SECONDS));
+    }
+    // Every part is a constant of ours without characters that JSON escapes.
+    let body = format!(
+        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{detail}\",\"code\":\"{code}\"}}\n"
+    );
+    Answer { status, headers, body, denial }
+}
+
+/// The `WWW-Authenticate` value; without an error code where the client sent no credentials at all.
+fn challenge(denial: Denial) -> Option<&'static str> {
+    match denial {
+        Denial::MissingToken => Some("Bearer"),
+        Denial::MalformedAuthorization => {
+            Some("Bearer error=\"invalid_request\", error_description=\"expected the scheme Bearer and a token\"")
+        }
+        Denial::MultipleAuthorizations => {
+            Some("Bearer error=\"invalid_request\", error_description=\"more than one Authorization header\"")
+        }
+        Denial::TokenTooLarge => Some("Bearer error=\"invalid_token\", error_description=\"too large\""),
+        Denial::MalformedToken => {
+            Some("Bearer error=\"invalid_token\", error_description=\"not a signed JWT with an identifier\"")
+        }
+        Denial::ExpiredToken => Some("Bearer error=\"invalid_token\", error_description=\"expired\""),
+        Denial::PrematureToken => Some("Bearer error=\"invalid_token\", error_description=\"not valid yet\""),
+        Denial::RejectedByService => Some("Bearer error=\"invalid_token\", error_description=\"rejected\""),
+        // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
+        Denial::RevokedByService => Some("Bearer error=\"invalid_token\", error_description=\"revoked\""),
+        Denial::AmbiguousPath | Denial::ServiceUnavailable | Denial::ServiceError => None,
+    }
+}
+
+fn seed(denial: Denial) -> Answer {
+    let (status, body) = match denial {
+        Denial::AmbiguousPath => (400, "Bad Request: Ambiguous path\n"),
+        Denial::MissingToken => (401, "Unauthorized: Missing Authorization header\n"),
+        Denial::MalformedAuthorization | Denial::MultipleAuthorizations => {
+            (401, "Unauthorized: Invalid Authorization header format\n")
+        }
+        Denial::TokenTooLarge
+        | Denial::MalformedToken
+        | Denial::ExpiredToken
+        | Denial::PrematureToken
+        | Denial::RejectedByService => (401, "Unauthorized: Invalid JWT token\n"),
+        Denial::RevokedByService => (403, "Forbidden: Token has been revoked\n"),
+        Denial::ServiceUnavailable => (503, "Authorization service unavailable\n"),
+        Denial::ServiceError => (503, "Authorization service error\n"),
+    };
+    Answer { status, headers: Vec::new(), body: body.to_owned(), denial }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Answer;
+    use crate::{Denial, Json, config::Compat};
+
+    /// The contract of the plugin that this one replaces, byte for byte.
+    #[test]
+    fn seed_answers_are_the_original_ones() {
+        for (denial, status, body) in [
+            (Denial::MissingToken, 401, "Unauthorized: Missing Authorization header\n"),
+            (Denial::MalformedAuthorization, 401, "Unauthorized: Invalid Authorization header format\n"),
+            (Denial::MalformedToken, 401, "Unauthorized: Invalid JWT token\n"),
+            (Denial::RejectedByService, 401, "Unauthorized: Invalid JWT token\n"),
+            (Denial::RevokedByService, 403, "Forbidden: Token has been revoked\n"),
+            (Denial::ServiceUnavailable, 503, "Authorization service unavailable\n"),
+            (Denial::ServiceError, 503, "Authorization service error\n"),
+        ] {
+            let answer = Answer::new(denial, Compat::Seed);
+            assert_eq!((answer.status, answer.body.as_str()), (status, body));
+        }
+    }
+
+    #[test]
+    fn strict_answers_are_problem_details_with_a_challenge_on_401() {
+        for denial in Denial::ALL {
+            let answer = Answer::new(denial, Compat::Strict);
+            let Json::Object(members) = Json::parse(answer.body.as_bytes()).unwrap() else { panic!("not an object") };
+            let member = |name: &str| members.iter().find(|(key, _)| key == name).unwrap().1.clone();
+            assert_eq!(member("status"), Json::Number(answer.status.into()));
+            assert_eq!(member("code"), Json::String(denial.code().into()));
+            assert!(answer.body.ends_with("}\n"));
+            let has = |name: &str| answer.headers.iter().any(|(key, _)| *key == name);
+            assert!(answer.status != 401 || has("www-authenticate"), "{denial:?}");
+            assert_eq!(answer.status == 503, has("retry-after"), "{denial:?}");
+        }
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: std::collections::BTreeSet<_> = Denial::ALL.iter().map(|denial| denial.code()).collect();
+        assert_eq!(codes.len(), Denial::ALL.len());
+    }
+}

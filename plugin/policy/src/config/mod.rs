@@ -1,0 +1,238 @@
+//! The plugin's configuration: one typed schema for the plugin and the linter.
+
+mod issue;
+mod reader;
+
+use std::time::Duration;
+
+use crate::{
+    Json,
+    callout::Upstream,
+    path::{AmbiguousPaths, PathPrefix},
+};
+
+pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
+use reader::{Issues, Reader, Refusal, one_of, string, whole};
+
+/// A configuration that has been checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub(crate) compat: Compat,
+    pub(crate) upstream: Upstream,
+    pub(crate) bypass: Vec<PathPrefix>,
+    pub(crate) ambiguous_paths: AmbiguousPaths,
+    pub(crate) max_token_bytes: usize,
+}
+
+/// A configuration and what it should be warned about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed {
+    /// The configuration.
+    pub config: Config,
+    /// What `compat: seed` lets pass although it is likely a mistake.
+    pub warnings: Vec<Issue>,
+}
+
+/// Whose answers and whose leniency: `compat` in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compat {
+    /// Problem details and bearer challenges; unknown keys are refused.
+    Strict,
+    /// The status lines, bodies and key matching of the plugin that this one replaces.
+    Seed,
+}
+
+/// The authorization service's path where none is given.
+const DEFAULT_AUTHORIZE_URL: &str = "/authorize";
+/// What is never authorized where nothing is given: ACME challenges (RFC 8555, section 8.3).
+const DEFAULT_BYPASS: &str = "/.well-known/acme-challenge/";
+const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2000);
+/// A longer wait would hold a client's request past any gateway's own time-out.
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// Envoy refuses requests with more than 60 KiB of headers by default (`max_request_headers_kb`).
+const MAX_TOKEN_BYTES: u64 = 60 * 1024;
+
+impl Config {
+    /// Reads the JSON text that the gateway hands to the plugin.
+    ///
+    /// # Errors
+    /// Every issue that refuses the configuration, each at its place.
+    pub fn from_slice(text: &[u8]) -> Result<Parsed, ConfigErrors> {
+        match Json::parse(text) {
+            Ok(json) => Self::from_json(&json),
+            Err(error) => {
+                let kind = IssueKind::Syntax { message: error.to_string() };
+                Err(ConfigErrors::new(vec![Issue { path: Vec::new(), kind }]))
+            }
+        }
+    }
+
+    /// Reads a configuration that is JSON already, such as `pluginConfig` of a manifest.
+    ///
+    /// # Errors
+    /// Every issue that refuses the configuration, each at its place.
+    pub fn from_json(json: &Json) -> Result<Parsed, ConfigErrors> {
+        let mut issues = Issues::default();
+        let config = read(json, &mut issues);
+        match config {
+            Some(config) if issues.errors.is_empty() => Ok(Parsed { config, warnings: issues.warnings }),
+            _ => Err(ConfigErrors::new(issues.errors)),
+        }
+    }
+}
+
+/// `None` only where `issues` holds an error.
+fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
+    let compat = compat(json);
+    let mut root = Reader::new(json, Vec::new(), compat, issues);
+    root.optional("compat", issues, |json| one_of(json, COMPAT));
+    let cluster = root.optional("cluster", issues, non_empty);
+    let path = root.optional("authorizeUrl", issues, authorize_path).unwrap_or(DEFAULT_AUTHORIZE_URL);
+    let timeout = root.optional("timeout", issues, timeout).unwrap_or(DEFAULT_TIMEOUT);
+    let bypass = root.optional("bypassPaths", issues, bypass_paths);
+    let bypass = match (bypass, compat) {
+        (Some(paths), Compat::Strict) => paths,
+        (Some(paths), Compat::Seed) if !paths.is_empty() => paths,
+        _ => PathPrefix::new(DEFAULT_BYPASS).into_iter().collect(),
+    };
+
+    let mut authority = None;
+    if let Some(mut callout) = root.object("callout", issues) {
+        authority = callout.optional("authority", issues, authority_of);
+        callout.finish(issues);
+    }
+    let mut max_token_bytes = None;
+    if let Some(mut tokens) = root.object("tokens", issues) {
+        max_token_bytes = tokens.optional("maxBytes", issues, token_bytes);
+        tokens.finish(issues);
+    }
+    let mut ambiguous_paths = None;
+    if let Some(mut paths) = root.object("paths", issues) {
+        ambiguous_paths = paths.optional("ambiguous", issues, |json| {
+            one_of(json, &[("reject", AmbiguousPaths::Reject), ("neverMatch", AmbiguousPaths::NeverMatch)])
+        });
+        paths.finish(issues);
+    }
+    let ambiguous_paths = ambiguous_paths.unwrap_or(match compat {
+        Compat::Strict => AmbiguousPaths::Reject,
+        Compat::Seed => AmbiguousPaths::NeverMatch,
+    });
+
+    let upstream = match cluster {
+        Some(cluster) => match Upstream::new(cluster, authority, path, timeout) {
+            Some(upstream) => Some(upstream),
+            None => {
+                root.missing(&["callout", "authority"], "a host name, since none can be taken from `cluster`", issues);
+                None
+            }
+        },
+        None => {
+            let absent = !issues.errors.iter().any(
+                |issue| matches!(issue.path.as_slice(), [Segment::Key(key)] if key.eq_ignore_ascii_case("cluster")),
+            );
+            if absent {
+                root.missing(&["cluster"], "the name of the authorization service's Envoy cluster", issues);
+            }
+            None
+        }
+    };
+    root.finish(issues);
+    Some(Config {
+        compat,
+        upstream: upstream?,
+        bypass,
+        ambiguous_paths,
+        max_token_bytes: max_token_bytes.unwrap_or(DEFAULT_MAX_TOKEN_BYTES),
+    })
+}
+
+const COMPAT: &[(&str, Compat)] = &[("strict", Compat::Strict), ("seed", Compat::Seed)];
+
+/// How to read all the other keys; anything but `seed`, mistakes included, is read strictly.
+fn compat(json: &Json) -> Compat {
+    let Json::Object(members) = json else { return Compat::Strict };
+    let seed = |(key, value): &(String, Json)| key == "compat" && *value == Json::String("seed".into());
+    if members.iter().any(seed) { Compat::Seed } else { Compat::Strict }
+}
+
+fn non_empty(json: &Json) -> Result<&str, Refusal> {
+    match string(json)? {
+        "" => Err(Refusal::not_allowed("", "a name")),
+        text if text.bytes().any(|byte| byte.is_ascii_control()) => {
+            Err(Refusal::not_allowed(text, "no control characters"))
+        }
+        text => Ok(text),
+    }
+}
+
+fn authority_of(json: &Json) -> Result<&str, Refusal> {
+    let text = non_empty(json)?;
+    if Upstream::is_authority(text) {
+        Ok(text)
+    } else {
+        Err(Refusal::not_allowed(text, "a host name, with a port if need be"))
+    }
+}
+
+fn authorize_path(json: &Json) -> Result<&str, Refusal> {
+    let text = string(json)?;
+    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        Ok(text)
+    } else {
+        Err(Refusal::not_allowed(
+            text,
+            "a path that starts with `/`, of visible ASCII characters; the host comes from `cluster`",
+        ))
+    }
+}
+
+fn timeout(json: &Json) -> Result<Duration, Refusal> {
+    const EXPECTED: &str = "milliseconds as a number, or a text such as `2s` or `500ms`; from 1 ms to 60 s";
+    let refused = |value: &dyn ToString| Refusal::not_allowed(value.to_string(), EXPECTED);
+    let timeout = match json {
+        Json::String(text) => {
+            let (digits, unit) = match text.strip_suffix("ms") {
+                Some(digits) => (digits, 1),
+                None => (text.strip_suffix('s').ok_or_else(|| refused(text))?, 1000),
+            };
+            let amount: u64 = digits.parse().map_err(|_| refused(text))?;
+            Duration::from_millis(amount.checked_mul(unit).ok_or_else(|| refused(text))?)
+        }
+        Json::Number(number) => Duration::from_millis(whole(json, EXPECTED).map_err(|_| refused(number))?),
+        other => return Err(Refusal::wrong_type(EXPECTED, other)),
+    };
+    if timeout.is_zero() || timeout > MAX_TIMEOUT {
+        return Err(refused(&match json {
+            Json::String(text) => text.clone(),
+            _ => timeout.as_millis().to_string(),
+        }));
+    }
+    Ok(timeout)
+}
+
+fn token_bytes(json: &Json) -> Result<usize, Refusal> {
+    const EXPECTED: &str = "bytes, from 1 to 61440";
+    match whole(json, EXPECTED)? {
+        bytes @ 1..=MAX_TOKEN_BYTES => usize::try_from(bytes).map_err(|_| Refusal::not_allowed(bytes, EXPECTED)),
+        other => Err(Refusal::not_allowed(other, EXPECTED)),
+    }
+}
+
+fn bypass_paths(json: &Json) -> Result<Vec<PathPrefix>, Refusal> {
+    let Json::Array(items) = json else { return Err(Refusal::wrong_type("a list of paths", json)) };
+    let prefix = |(index, item): (usize, &Json)| {
+        let text = string(item).map_err(|refusal| refusal.at(index))?;
+        PathPrefix::new(text).ok_or_else(|| {
+            Refusal::not_allowed(
+                text,
+                "a path such as `/health` below the root, without `//`, `.` or `..` segments, `%`, `;`, `\\`, `?` or `#`: anything else opens more than it says",
+            )
+            .at(index)
+        })
+    };
+    items.iter().enumerate().map(prefix).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+use super::{Compat, Config, IssueKind, Segment};
+use crate::path::AmbiguousPaths;
+
+fn issues(text: &str) -> Vec<String> {
+    Config::from_slice(text.as_bytes()).unwrap_err().issues().iter().map(ToString::to_string).collect()
+}
+
+fn config(text: &str) -> Config {
+    Config::from_slice(text.as_bytes()).unwrap().config
+}
+
+#[test]
+fn the_published_configuration_is_read() {
+    let config = config(
+        r#"{"cluster":"outbound|8080||jwt-auth-service.default.svc.cluster.local","authorizeUrl":"/authorize","timeout":2000}"#,
+    );
+    assert_eq!(config.compat, Compat::Strict);
+    assert_eq!(config.bypass.len(), 1);
+    assert_eq!(config.ambiguous_paths, AmbiguousPaths::Reject);
+}
+
+#[test]
+fn a_typo_is_named_with_what_was_meant() {
+    assert_eq!(
+        issues(r#"{"cluster":"c","timout":2000,"colour":1}"#),
+        ["timout: unknown key, did you mean `timeout`?", "colour: unknown key"]
+    );
+    assert_eq!(
+        issues(r#"{"cluster":"c","tokens":{"maxbyte":1}}"#),
+        ["tokens.maxbyte: unknown key, did you mean `maxBytes`?"]
+    );
+}
+
+#[test]
+fn every_issue_is_found_at_its_place() {
+    let errors =
+        Config::from_slice(br#"{"timeout":"soon","bypassPaths":["/ok",7],"cluster":"a","cluster":"b"}"#).unwrap_err();
+    let paths: Vec<_> = errors.issues().iter().map(|issue| issue.path.clone()).collect();
+    let key = |key: &str| Segment::Key(key.into());
+    assert_eq!(paths, [vec![key("cluster")], vec![key("timeout")], vec![key("bypassPaths"), Segment::Index(1)]]);
+    assert_eq!(errors.issues()[0].kind, IssueKind::DuplicateKey);
+}
+
+#[test]
+fn a_configuration_must_be_an_object_with_a_cluster() {
+    assert_eq!(issues("{}"), ["cluster: required: expected the name of the authorization service's Envoy cluster"]);
+    assert_eq!(issues("[]")[0], "expected an object, found a list");
+    assert!(issues("").concat().starts_with("not JSON: "));
+    assert_eq!(issues(r#"{"cluster":""}"#), ["cluster: `` is not allowed: expected a name"]);
+    assert_eq!(issues(r#"{"cluster":7}"#), ["cluster: expected a string, found a number"]);
+    assert!(issues(r#"{"cluster":"a/b"}"#)[0].starts_with("callout.authority: required"));
+}
+
+#[test]
+fn a_timeout_is_milliseconds_or_a_text_with_its_unit_and_never_none() {
+    let timeout = |value: &str| {
+        let text = format!(r#"{{"cluster":"c","timeout":{value}}}"#);
+        Config::from_slice(text.as_bytes()).ok().map(|parsed| format!("{:?}", parsed.config.upstream))
+    };
+    for (value, expected) in
+        [("1", 1), ("2000.0", 2000), ("\"2s\"", 2000), ("\"500ms\"", 500), ("60000", 60_000), ("null", 2000)]
+    {
+        let shown = format!("timeout: {:?}", Duration::from_millis(expected));
+        assert!(timeout(value).unwrap().contains(&shown), "{value}");
+    }
+    for value in [
+        "0",
+        "60001",
+        "-1",
+        "1.5",
+        "\"0s\"",
+        "\"2 s\"",
+        "\"2\"",
+        "\"99999999999999999999s\"",
+        "\"18446744073709551615s\"",
+        "true",
+        "1e300",
+    ] {
+        assert_eq!(timeout(value), None, "{value}");
+    }
+}
+
+#[test]
+fn what_would_open_everything_is_refused() {
+    for path in ["", "/", "//", "health", "/a/../b"] {
+        assert!(
+            issues(&format!(r#"{{"cluster":"c","bypassPaths":["{path}"]}}"#))[0].starts_with("bypassPaths[0]: "),
+            "{path}"
+        );
+    }
+    assert!(config(r#"{"cluster":"c","bypassPaths":[]}"#).bypass.is_empty());
+}
+
+#[test]
+fn seed_reads_as_the_original_does() {
+    let parsed =
+        Config::from_slice(br#"{"compat":"seed","CLUSTER":"a","Cluster":"b","nonsense":1,"bypassPaths":[]}"#).unwrap();
+    assert_eq!(parsed.config.compat, Compat::Seed);
+    assert!(format!("{:?}", parsed.config.upstream).contains("cluster: \"b\""));
+    assert_eq!(parsed.config.bypass.len(), 1, "an empty list means the default");
+    assert_eq!(parsed.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nonsense: unknown key"]);
+    assert_eq!(parsed.config.ambiguous_paths, AmbiguousPaths::NeverMatch);
+}
+
+#[test]
+fn an_authorize_url_is_a_path() {
+    for value in ["authorize", "http://h/authorize", "/a b", "/a#b", "/é", ""] {
+        assert!(
+            issues(&format!(r#"{{"cluster":"c","authorizeUrl":"{value}"}}"#))[0].starts_with("authorizeUrl: "),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_value_is_shown_escaped_and_short() {
+    let text = format!(r#"{{"cluster":"c","compat":"{}\n"}}"#, "x".repeat(200));
+    let shown = &issues(&text)[0];
+    assert!(shown.len() < 200 && !shown.contains('\n'), "{shown}");
+}

@@ -1,0 +1,67 @@
+//! Why a request is denied.
+
+/// Why a request was denied. The empty state of every decision: whatever is not a permit is one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The path could be read in two ways, and a configured condition depends on it.
+    AmbiguousPath,
+    /// There is no Authorization header.
+    MissingToken,
+    /// The Authorization header is not `Bearer` and a token (RFC 6750, section 2.1).
+    MalformedAuthorization,
+    /// There is more than one Authorization header.
+    MultipleAuthorizations,
+    /// The token is longer than `tokens.maxBytes`.
+    TokenTooLarge,
+    /// The token is not a signed JWT with an identifier (RFC 7519).
+    MalformedToken,
+    /// `exp` has passed.
+    ExpiredToken,
+    /// `nbf` has not come.
+    PrematureToken,
+    /// The authorization service said 401.
+    RejectedByService,
+    /// The authorization service said 403.
+    RevokedByService,
+    /// The authorization service could not be asked, or gave no verdict.
+    ServiceUnavailable,
+    /// The callout was reset before the service had replied.
+    ServiceError,
+}
+
+impl Denial {
+    /// Every denial, for tables and tests.
+    pub const ALL: [Self; 12] = [
+        Self::AmbiguousPath,
+        Self::MissingToken,
+        Self::MalformedAuthorization,
+        Self::MultipleAuthorizations,
+        Self::TokenTooLarge,
+        Self::MalformedToken,
+        Self::ExpiredToken,
+        Self::PrematureToken,
+        Self::RejectedByService,
+        Self::RevokedByService,
+        Self::ServiceUnavailable,
+        Self::ServiceError,
+    ];
+
+    /// The stable name of the denial, for clients, logs and metrics; never reused.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::MissingToken => "missing_token",
+            Self::MalformedAuthorization => "malformed_authorization",
+            Self::MultipleAuthorizations => "multiple_authorizations",
+            Self::TokenTooLarge => "token_too_large",
+            Self::MalformedToken => "malformed_token",
+            Self::ExpiredToken => "expired_token",
+            Self::PrematureToken => "premature_token",
+            Self::RejectedByService => "rejected_by_service",
+            Self::RevokedByService => "revoked_token",
+            Self::ServiceUnavailable => "authorization_unavailable",
+            Self::ServiceError => "authorization_error",
+        }
+    }
+}

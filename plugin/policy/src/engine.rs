@@ -1,0 +1,116 @@
+//! The order of decisions: one step a stage.
+
+use std::time::SystemTime;
+
+use crate::{
+    Answer, Callout, CalloutReply, Config, Denial, Permit, PermitReason, Request,
+    path::{AmbiguousPaths, Path},
+    token::Token,
+};
+
+/// The engine of one configuration; shared by the requests that arrive under it.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+}
+
+/// What the caller is to do next with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Let it pass.
+    Continue(Permit),
+    /// Answer it.
+    Deny(Answer),
+    /// Hold it, send this, and hand the reply to [`Exchange::handle_callout_reply`].
+    Callout(Callout),
+}
+
+/// One request from its headers to its decision.
+#[derive(Debug, Default)]
+pub struct Exchange {
+    state: State,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    New,
+    AwaitingReply,
+    Allowed,
+    Denied,
+}
+
+impl Engine {
+    /// An engine that decides by `config`.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    /// From the headers to a permit, a denial or a question.
+    fn decide(&self, request: Request<'_>, now: SystemTime) -> Result<Step, Denial> {
+        if self.bypasses(Path::parse(request.path()))? {
+            return Ok(Step::Continue(Permit::new(PermitReason::Bypass)));
+        }
+        let token = Token::from_request(request, self.config.max_token_bytes)?;
+        token.check_time(now)?;
+        Ok(Step::Callout(self.config.upstream.ask(&token)))
+    }
+
+    /// Whether the path needs no token. Without a condition on paths none of them is ambiguous.
+    fn bypasses(&self, path: Path<'_>) -> Result<bool, Denial> {
+        match path {
+            Path::Plain(path) => Ok(self.config.bypass.iter().any(|prefix| prefix.matches(&path))),
+            Path::Ambiguous
+                if self.config.ambiguous_paths == AmbiguousPaths::Reject && !self.config.bypass.is_empty() =>
+            {
+                Err(Denial::AmbiguousPath)
+            }
+            Path::Ambiguous | Path::Absent => Ok(false),
+        }
+    }
+}
+
+impl Exchange {
+    /// The request's headers have arrived.
+    ///
+    /// `None` once the request has been handled: it is answered once.
+    pub fn handle_request(&mut self, engine: &Engine, request: Request<'_>, now: SystemTime) -> Option<Step> {
+        match self.state {
+            State::New => Some(self.settle(engine, engine.decide(request, now))),
+            State::AwaitingReply | State::Allowed | State::Denied => None,
+        }
+    }
+
+    /// The callout that was asked for has been replied to.
+    ///
+    /// `None` where none is awaited: a decision stands.
+    pub fn handle_callout_reply(&mut self, engine: &Engine, reply: CalloutReply<'_>) -> Option<Step> {
+        match self.state {
+            State::AwaitingReply => {
+                let verdict = reply.verdict().map(|reason| Step::Continue(Permit::new(reason)));
+                Some(self.settle(engine, verdict))
+            }
+            State::New | State::Allowed | State::Denied => None,
+        }
+    }
+
+    /// Whether the request has been allowed: until then nothing of it may pass.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        self.state == State::Allowed
+    }
+
+    fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {
+        let step = decision.unwrap_or_else(|denial| Step::Deny(Answer::new(denial, engine.config.compat)));
+        self.state = match step {
+            Step::Continue(_) => State::Allowed,
+            Step::Deny(_) => State::Denied,
+            Step::Callout(_) => State::AwaitingReply,
+        };
+        step
+    }
+}
+
+#[cfg(test)]
+mod tests;

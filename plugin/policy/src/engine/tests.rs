@@ -1,0 +1,174 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use proptest::prelude::*;
+
+use super::{Engine, Exchange, Step};
+use crate::{CalloutReply, Config, Denial, PermitReason, Request};
+
+const NOW: Duration = Duration::from_secs(1_700_000_000);
+/// {"alg":"ES256"}.{"jti":"a"}.signature
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJhIn0.c2lnbmF0dXJl";
+
+fn engine(config: &str) -> Engine {
+    Engine::new(Config::from_slice(config.as_bytes()).unwrap().config)
+}
+
+fn strict() -> Engine {
+    engine(
+        r#"{"cluster":"outbound|8080|v1|authz.local","authorizeUrl":"/check","timeout":1500,"bypassPaths":["/health"]}"#,
+    )
+}
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + NOW
+}
+
+fn request(path: &str, authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
+    let mut headers = vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), path.as_bytes().to_vec())];
+    headers.extend(authorization.map(|value| ("authorization".to_owned(), value.as_bytes().to_vec())));
+    headers
+}
+
+/// The name of what the engine does with a request; "callout" where it asks.
+fn outcome(engine: &Engine, path: &str, authorization: Option<&str>) -> &'static str {
+    match Exchange::default().handle_request(engine, Request::new(&request(path, authorization)), now()).unwrap() {
+        Step::Continue(permit) => permit.reason().code(),
+        Step::Deny(answer) => answer.denial.code(),
+        Step::Callout(_) => "callout",
+    }
+}
+
+#[test]
+fn a_token_is_asked_about_with_the_original_callout() {
+    let mut exchange = Exchange::default();
+    let headers = request("/x", Some(&format!("bearer  {TOKEN}")));
+    let Some(Step::Callout(callout)) = exchange.handle_request(&strict(), Request::new(&headers), now()) else {
+        panic!("no callout")
+    };
+    assert_eq!(callout.cluster, "outbound|8080|v1|authz.local");
+    assert_eq!(callout.timeout, Duration::from_millis(1500));
+    let sent: Vec<_> = callout.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(
+        sent,
+        [
+            (":method", "POST"),
+            (":path", "/check"),
+            (":authority", "authz.local"),
+            ("authorization", format!("Bearer {TOKEN}").as_str()),
+            ("content-length", "0"),
+        ]
+    );
+    assert!(!format!("{callout:?}").contains(TOKEN), "a token must not reach a log");
+}
+
+#[test]
+fn nothing_but_200_allows() {
+    for (reply, expected) in [
+        (CalloutReply::Status(b"200"), Ok(PermitReason::AuthorizedByService)),
+        (CalloutReply::Status(b"401"), Err(Denial::RejectedByService)),
+        (CalloutReply::Status(b"403"), Err(Denial::RevokedByService)),
+        (CalloutReply::Status(b"201"), Err(Denial::ServiceUnavailable)),
+        (CalloutReply::Status(b"204"), Err(Denial::ServiceUnavailable)),
+        (CalloutReply::Status(b"302"), Err(Denial::ServiceUnavailable)),
+        (CalloutReply::Status(b"500"), Err(Denial::ServiceUnavailable)),
+        (CalloutReply::Status(b"504"), Err(Denial::ServiceUnavailable)),
+        (CalloutReply::Status(b""), Err(Denial::ServiceUnavailable)),
+        (CalloutReply::Status(b"200 "), Err(Denial::ServiceUnavailable)),
+        (CalloutReply::NotSent, Err(Denial::ServiceUnavailable)),
+        (CalloutReply::Reset, Err(Denial::ServiceError)),
+    ] {
+        let engine = strict();
+        let mut exchange = Exchange::default();
+        exchange.handle_request(&engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
+        let decision = match exchange.handle_callout_reply(&engine, reply).unwrap() {
+            Step::Continue(permit) => Ok(permit.reason()),
+            Step::Deny(answer) => Err(answer.denial),
+            Step::Callout(_) => panic!("asked twice"),
+        };
+        assert_eq!(decision, expected, "{reply:?}");
+        assert_eq!(exchange.is_allowed(), expected.is_ok());
+    }
+}
+
+#[test]
+fn a_request_is_answered_once() {
+    let engine = strict();
+    let headers = request("/x", None);
+    let mut exchange = Exchange::default();
+    assert!(matches!(exchange.handle_request(&engine, Request::new(&headers), now()), Some(Step::Deny(_))));
+    assert_eq!(exchange.handle_request(&engine, Request::new(&headers), now()), None);
+    assert_eq!(exchange.handle_callout_reply(&engine, CalloutReply::Status(b"200")), None);
+    assert!(!exchange.is_allowed());
+}
+
+#[test]
+fn a_reply_that_nobody_waits_for_decides_nothing() {
+    let mut exchange = Exchange::default();
+    assert_eq!(exchange.handle_callout_reply(&strict(), CalloutReply::Status(b"200")), None);
+    assert!(!exchange.is_allowed());
+}
+
+#[test]
+fn bypass_has_no_escapes() {
+    let engine = strict();
+    assert_eq!(outcome(&engine, "/health?x=1", None), "bypass");
+    assert_eq!(outcome(&engine, "/%68ealth/live", None), "bypass");
+    for path in ["/healthcare", "/x/health", "/x?/health", "/x?path=/health", "*", "/HEALTH"] {
+        assert_eq!(outcome(&engine, path, None), "missing_token", "{path}");
+    }
+    for path in [
+        "/health/../admin",
+        "/health/..%2fadmin",
+        "/health/%2e%2e/admin",
+        "/health;/../admin",
+        "//health",
+        "/health\\..\\admin",
+        "http://h/health",
+    ] {
+        assert_eq!(outcome(&engine, path, None), "ambiguous_path", "{path}");
+        let bearer = format!("Bearer {TOKEN}");
+        assert_eq!(outcome(&engine, path, Some(&bearer)), "ambiguous_path", "{path}");
+        let lenient = self::engine(r#"{"cluster":"c","bypassPaths":["/health"],"paths":{"ambiguous":"neverMatch"}}"#);
+        assert_eq!(outcome(&lenient, path, None), "missing_token", "{path}");
+        assert_eq!(outcome(&lenient, path, Some(&bearer)), "callout", "{path}");
+    }
+}
+
+#[test]
+fn no_path_is_ambiguous_where_none_has_a_condition() {
+    assert_eq!(outcome(&engine(r#"{"cluster":"c","bypassPaths":[]}"#), "/a%2fb", None), "missing_token");
+}
+
+proptest! {
+    /// Any bytes anywhere: one answer, and never an allow without the service or a bypassed path.
+    #[test]
+    fn any_request_gets_one_decision(path in prop::collection::vec(any::<u8>(), 0..64), values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..3)) {
+        let mut headers = vec![(":path".to_owned(), path)];
+        headers.extend(values.into_iter().map(|value| ("authorization".to_owned(), value)));
+        let mut exchange = Exchange::default();
+        let engine = engine(r#"{"cluster":"c","bypassPaths":[]}"#);
+        let step = exchange.handle_request(&engine, Request::new(&headers), now());
+        prop_assert!(matches!(step, Some(Step::Deny(_))), "{step:?}");
+        prop_assert!(!exchange.is_allowed());
+    }
+
+    /// Any reply: an allow only for 200.
+    #[test]
+    fn any_reply_gets_one_decision(status in prop::collection::vec(any::<u8>(), 0..5)) {
+        let mut exchange = Exchange::default();
+        let engine = strict();
+        exchange.handle_request(&engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
+        exchange.handle_callout_reply(&engine, CalloutReply::Status(&status));
+        prop_assert_eq!(exchange.is_allowed(), status == b"200");
+    }
+
+    /// A path that bypasses spells the prefix in unreserved characters and ends it at a segment, whatever else it holds.
+    #[test]
+    fn a_bypassed_path_is_below_the_prefix(path in "/(health|%68ealth|admin|\\.\\.|%2e%2e|%2f|//|;|x|/|\\?)*") {
+        let bypassed = outcome(&strict(), &path, None) == "bypass";
+        let seen = path.split('?').next().unwrap_or_default().replace("%68", "h").replace("%2e", ".");
+        let ambiguous = ["%2f", "//", ";", "/./", "/../"].iter().any(|part| format!("{seen}/").replace("//", if seen.ends_with('/') { "/" } else { "//" }).contains(part));
+        let below = !ambiguous && (seen == "/health" || seen.starts_with("/health/"));
+        prop_assert_eq!(bypassed, below);
+    }
+}

@@ -1,0 +1,25 @@
+//! A request as the gateway shows it: borrowed bytes.
+
+/// The headers of a request, pseudo-headers included.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    headers: &'a [(String, Vec<u8>)],
+}
+
+impl<'a> Request<'a> {
+    /// A request with these headers, in the order in which they arrived, duplicates included.
+    #[must_use]
+    pub fn new(headers: &'a [(String, Vec<u8>)]) -> Self {
+        Self { headers }
+    }
+
+    /// Every value of the header `name`; names are compared without regard to case (RFC 9110, section 5.1).
+    pub(crate) fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+    }
+
+    /// The `:path` pseudo-header.
+    pub(crate) fn path(self) -> Option<&'a [u8]> {
+        self.values(":path").next()
+    }
+}
