@@ -1,0 +1,116 @@
+//! The table's world around a real Envoy: listeners for every setup, an authorization service, an upstream.
+
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    http::{Headers, Message},
+    process::{Envoy, Listener},
+    service::{Reply, Service},
+    table::{AUTHORIZATION_CLUSTER, Expected, REFUSING_CLUSTER, Row, Setup},
+};
+
+/// Everything of an answered request that Envoy and the embedded host have to agree on; headers are sorted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: String,
+    /// The headers that the upstream got; `None` where the request was denied.
+    pub(crate) forwarded: Option<Headers>,
+    /// The headers of each callout that the authorization service got.
+    pub(crate) callouts: Vec<Headers>,
+}
+
+impl Outcome {
+    pub(crate) fn summary(&self) -> Expected {
+        // A status alone does not allow: only what reached the upstream did.
+        let status = if self.forwarded.is_none() && self.status == 200 { 0 } else { self.status };
+        Expected { status, asked: !self.callouts.is_empty() }
+    }
+}
+
+pub(crate) struct RealGateway {
+    envoy: Envoy,
+    authorization: Service,
+    upstream: Service,
+}
+
+impl RealGateway {
+    pub(crate) fn start() -> Self {
+        let authorization = Service::start(Reply::Status(200)).expect("an authorization service");
+        let upstream = Service::start(Reply::Status(200)).expect("an upstream");
+        let clusters = [
+            (AUTHORIZATION_CLUSTER, authorization.address),
+            ("upstream", upstream.address),
+            // Nothing listens on the port of tcpmux.
+            (REFUSING_CLUSTER, SocketAddr::from((Ipv4Addr::LOCALHOST, 1))),
+        ];
+        let listeners: Vec<_> = Setup::ALL
+            .into_iter()
+            .flat_map(|setup| [false, true].map(|normalize_path| (setup, normalize_path)))
+            .map(|(setup, normalize_path)| Listener {
+                name: listener_name(setup, normalize_path),
+                plugin_config: setup.plugin_config(),
+                normalize_path,
+            })
+            .collect();
+        Self { envoy: Envoy::start(&plugin(), &listeners, &clusters), authorization, upstream }
+    }
+
+    /// Sends the row's request to the listener of its setup.
+    pub(crate) fn answer(&self, row: &Row, normalized: bool) -> Outcome {
+        self.authorization.reply_with(row.authorization);
+        let listener = self.envoy.listener(&listener_name(row.setup, normalized));
+        let answer = row.request.send(listener).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        let mut forwarded = self.upstream.take_seen().into_iter();
+        let outcome = Outcome {
+            status: answer.status(),
+            headers: compared(answer.headers, &["connection", "date", "server", "x-envoy-upstream-service-time"]),
+            body: answer.body.escape_ascii().to_string(),
+            forwarded: forwarded.next().map(received),
+            callouts: self.authorization.take_seen().into_iter().map(received).collect(),
+        };
+        assert!(forwarded.next().is_none(), "{}: the upstream got the request twice", row.name);
+        outcome
+    }
+}
+
+fn listener_name(setup: Setup, normalized: bool) -> String {
+    format!("{setup:?}{}", if normalized { "-normalized" } else { "" })
+}
+
+/// A request as a filter would see it: the request line as pseudo-headers, Envoy's own additions left out.
+fn received(message: Message) -> Headers {
+    let mut line = message.start.split(' ').map(str::to_owned);
+    let mut headers = message.headers;
+    headers.extend([":method", ":path"].map(|name| (name.to_owned(), line.next().unwrap_or_default())));
+    for (name, _) in &mut headers {
+        if name == "host" {
+            *name = ":authority".to_owned();
+        }
+    }
+    compared(headers, &["x-envoy-expected-rq-timeout-ms", "x-envoy-internal", "x-forwarded-proto", "x-request-id"])
+}
+
+fn compared(mut headers: Headers, envoys_own: &[&str]) -> Headers {
+    headers.retain(|(name, _)| !envoys_own.contains(&name.as_str()));
+    headers.sort();
+    headers
+}
+
+/// The plugin of this workspace.
+fn plugin() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "-p", "gwauthz-filter", "--target", "wasm32-wasip1", "--release"])
+        .current_dir(&root)
+        .status();
+    assert!(build.expect("run cargo").success(), "the plugin builds");
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    target.join("wasm32-wasip1/release/gwauthz_filter.wasm")
+}

@@ -1,0 +1,169 @@
+//! A real Envoy: its configuration, its process, its log.
+
+use std::{
+    env, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::Request;
+
+/// How long Envoy may take to compile the plugin and listen.
+const START: Duration = Duration::from_secs(60);
+
+/// A gateway with one listener a plugin configuration; ends with this value.
+pub(crate) struct Envoy {
+    process: Child,
+    folder: TempDir,
+    listeners: Vec<(String, SocketAddr)>,
+}
+
+/// What a listener's plugin is given, and how the listener treats paths before the plugin sees them.
+pub(crate) struct Listener {
+    pub(crate) name: String,
+    pub(crate) plugin_config: Value,
+    pub(crate) normalize_path: bool,
+}
+
+impl Envoy {
+    /// Starts Envoy and waits until it is ready to serve.
+    ///
+    /// # Panics
+    /// Where Envoy is not there, ends early, or is not ready in time; its log is in the message.
+    pub(crate) fn start(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Self {
+        let bin = env::var_os("GWAUTHZ_INTEROP_BIN")
+            .expect("GWAUTHZ_INTEROP_BIN names the folder of envoy: run `cargo xtask test`");
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("bootstrap.json"), bootstrap(plugin, listeners, clusters).to_string())
+            .expect("write the bootstrap");
+        let log = fs::File::create(file("log")).expect("create the log");
+        let process = Command::new(PathBuf::from(bin).join("envoy"))
+            .arg("--config-path")
+            .arg(file("bootstrap.json"))
+            .arg("--admin-address-path")
+            .arg(file("admin"))
+            .args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"])
+            .stdout(log.try_clone().expect("share the log"))
+            .stderr(log)
+            .spawn()
+            .expect("start envoy");
+        let mut envoy = Self { process, folder, listeners: Vec::new() };
+        let deadline = Instant::now() + START;
+        while envoy.listeners.is_empty() {
+            match envoy.ready_listeners() {
+                Ok(listeners) => envoy.listeners = listeners,
+                Err(error) => {
+                    let ended = envoy.process.try_wait().expect("ask for envoy's exit status");
+                    assert!(ended.is_none() && Instant::now() < deadline, "envoy is not ready: {error}, {ended:?}");
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
+        envoy
+    }
+
+    /// Where the listener of this name listens.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        self.listeners.iter().find(|(listener, _)| listener == name).expect("a configured listener").1
+    }
+
+    /// The ports that Envoy chose, once it serves.
+    fn ready_listeners(&self) -> io::Result<Vec<(String, SocketAddr)>> {
+        let admin = fs::read_to_string(self.folder.path().join("admin"))?;
+        let admin = admin.trim().parse().map_err(io::Error::other)?;
+        let ready = Request::get("/ready").send(admin)?;
+        if ready.status() != 200 {
+            return Err(io::Error::other(ready.start));
+        }
+        let listeners: Value = serde_json::from_slice(&Request::get("/listeners?format=json").send(admin)?.body)?;
+        let listed = listeners["listener_statuses"].as_array().into_iter().flatten().map(|listener| {
+            let socket = &listener["local_address"]["socket_address"];
+            let address = format!("{}:{}", socket["address"].as_str().unwrap_or_default(), socket["port_value"]);
+            let name = listener["name"].as_str().unwrap_or_default().to_owned();
+            Ok((name, address.parse().map_err(io::Error::other)?))
+        });
+        listed.collect()
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing else to do about either.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            eprintln!("envoy's log:\n{}", fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+        }
+    }
+}
+
+fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Value {
+    json!({
+        "admin": {"address": socket("127.0.0.1:0".parse().expect("an address"))},
+        "static_resources": {
+            "listeners": listeners.iter().map(|wanted| listener(plugin, wanted)).collect::<Vec<_>>(),
+            "clusters": clusters.iter().map(|(name, address)| json!({
+                "name": name,
+                "connect_timeout": "2s",
+                "load_assignment": {
+                    "cluster_name": name,
+                    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(*address)}}]}],
+                },
+            })).collect::<Vec<_>>(),
+        },
+    })
+}
+
+/// The plugin fails closed, as WasmPlugin does by default; everything that it lets through goes to `upstream`.
+fn listener(plugin: &Path, wanted: &Listener) -> Value {
+    json!({
+        "name": wanted.name,
+        "address": socket("127.0.0.1:0".parse().expect("an address")),
+        "filter_chains": [{"filters": [{
+            "name": "http",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                "stat_prefix": wanted.name,
+                "normalize_path": wanted.normalize_path,
+                "route_config": {"virtual_hosts": [{
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}],
+                }]},
+                "http_filters": [{
+                    "name": "gwauthz",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                        "config": {
+                            "name": "gwauthz",
+                            "failure_policy": "FAIL_CLOSED",
+                            "configuration": {
+                                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                                "value": wanted.plugin_config.to_string(),
+                            },
+                            "vm_config": {
+                                "vm_id": wanted.name,
+                                "runtime": "envoy.wasm.runtime.v8",
+                                "code": {"local": {"filename": plugin}},
+                            },
+                        },
+                    },
+                }, {
+                    "name": "router",
+                    "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+                }],
+            },
+        }]}],
+    })
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
+}

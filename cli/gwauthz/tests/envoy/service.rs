@@ -1,0 +1,79 @@
+//! A service on loopback that records what it is sent and answers as it is told: authorization service and upstream.
+
+use std::{
+    io::{self, BufReader, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use crate::http::{Message, PATIENCE};
+
+/// How a service answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    Status(u16),
+    /// Keeps the connection and stays silent.
+    Never,
+    /// Closes the connection instead of answering.
+    Reset,
+}
+
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    reply: Reply,
+    seen: Vec<Message>,
+}
+
+impl Service {
+    /// Listens on a free port of loopback until the test process ends.
+    pub(crate) fn start(reply: Reply) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(Mutex::new(State { reply, seen: Vec::new() }));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let shared = Arc::clone(&shared);
+                // A peer that goes away in mid-message is what some tests are about.
+                thread::spawn(move || serve(&stream, &shared).ok());
+            }
+        });
+        Ok(Self { address, state })
+    }
+
+    pub(crate) fn reply_with(&self, reply: Reply) {
+        lock(&self.state).reply = reply;
+    }
+
+    /// What was received since this was last asked.
+    pub(crate) fn take_seen(&self) -> Vec<Message> {
+        std::mem::take(&mut lock(&self.state).seen)
+    }
+}
+
+fn serve(stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut reader = BufReader::new(stream);
+    while let Some(message) = Message::read(&mut reader, true)? {
+        let reply = {
+            let mut state = lock(state);
+            state.seen.push(message);
+            state.reply
+        };
+        match reply {
+            Reply::Status(status) => write!(&*stream, "HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n")?,
+            Reply::Never => {}
+            Reply::Reset => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
