@@ -140,11 +140,11 @@ impl Registry {
     fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
         let url = self.url(&format!("blobs/{}", blob.digest))?;
         let response =
-            self.transport.send(GET_BLOB, || self.transport.http.head(url.clone()).timeout(REQUEST_TIMEOUT))?;
+            self.transport.send(HEAD_BLOB, || self.transport.http.head(url.clone()).timeout(REQUEST_TIMEOUT))?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        self.transport.accepted(GET_BLOB, response).map(|_| true)
+        self.transport.accepted(HEAD_BLOB, response).map(|_| true)
     }
 
     fn open_upload(&self) -> Result<Url, Error> {
@@ -178,6 +178,7 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, applic
 const UPLOAD: &str = "store a blob";
 const PUT_MANIFEST: &str = "store a manifest";
 const GET_MANIFEST: &str = "deliver a manifest";
+const HEAD_BLOB: &str = "look for a blob";
 const GET_BLOB: &str = "deliver a blob";
 
 /// The body of an upload: tells how far it is.
