@@ -5,7 +5,6 @@
 
 mod apt;
 mod checks;
-mod generate;
 mod steps;
 mod tools;
 
@@ -41,7 +40,7 @@ fn main() -> ExitCode {
     let done = match task {
         Task::Test => checks::test(&mut steps),
         Task::Ci => checks::ci(&mut steps),
-        Task::Generate => generate::generate(&mut steps),
+        Task::Generate => checks::generate(&mut steps),
         Task::Tools => tools::bring(&mut steps).map(drop),
     };
     steps.close(&done);

@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     io,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -92,17 +92,6 @@ impl Steps {
         if let Err(failed) = done {
             eprintln!("error: {failed}");
         }
-    }
-}
-
-/// Runs a command to its end and returns what it wrote to stdout.
-pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>, Failed> {
-    let output = command.stderr(Stdio::inherit()).output();
-    let output = output.map_err(|source| Failed::Start { command: by_hand(command), source })?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(Failed::Command { command: by_hand(command), status: output.status })
     }
 }
 
