@@ -25,6 +25,10 @@ impl Upstream {
         Some(Self { cluster: cluster.to_owned(), authority: authority.to_owned(), path: path.to_owned(), timeout })
     }
 
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Whether `text` can stand in `:authority` (RFC 3986, section 3.2, without user information).
     pub(crate) fn is_authority(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte))

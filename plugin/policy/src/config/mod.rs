@@ -80,6 +80,12 @@ impl Config {
             _ => Err(ConfigErrors::new(issues.errors)),
         }
     }
+
+    /// How long a callout may take.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.upstream.timeout()
+    }
 }
 
 /// `None` only where `issues` holds an error.
