@@ -1,1 +1,34 @@
-//! tmp
+//! The embedded gateway: runs proxy-wasm modules as Envoy does, without a cluster and on a virtual clock.
+//!
+//! ```text
+//! bytes -> Compiler -> Module -> Gateway::start (VM, configuration) -> Gateway::request -> Outcome
+//! ```
+//!
+//! Where Envoy and the proxy-wasm ABI specification v0.2.1 differ, this follows Envoy.
+
+mod abi;
+mod cache;
+mod clock;
+mod compiler;
+mod gateway;
+mod guest;
+mod headers;
+mod hostcalls;
+mod metrics;
+mod module;
+mod shared_data;
+mod state;
+mod vm;
+mod wasi;
+mod world;
+
+pub use abi::{AbiVersion, Action, BufferType, LogLevel, MapType, MetricType, Status, StreamType};
+pub use cache::ModuleCache;
+pub use clock::VirtualClock;
+pub use compiler::{Compiler, MAX_MODULE_BYTES, Module};
+pub use gateway::{Callout, Cost, Ending, Gateway, GatewayConfig, Outcome, Refusal, StartError};
+pub use headers::HeaderMap;
+pub use module::ModuleError;
+pub use state::{LocalResponse, LogLine};
+pub use vm::Fault;
+pub use world::{CallOutcome, HttpCall, HttpRequest, HttpResponse, World};

@@ -1,0 +1,144 @@
+//! From bytes to a module that is ready to run: checked, compiled, and kept for the next time.
+
+use std::{
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::{Config, Engine, InstancePre, Linker};
+
+use crate::{
+    abi::AbiVersion,
+    cache::ModuleCache,
+    clock::VirtualClock,
+    hostcalls,
+    module::{self, ModuleError},
+    state::VmState,
+    vm::Vm,
+    wasi,
+};
+
+/// Compiles modules for one set of settings.
+pub struct Compiler {
+    engine: Engine,
+    cache: Option<ModuleCache>,
+    ticker: OnceLock<()>,
+}
+
+/// A proxy-wasm module that is compiled and linked.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) instance: InstancePre<VmState>,
+    abi: AbiVersion,
+    sha256: String,
+    bytes: usize,
+    from_cache: bool,
+}
+
+/// How often the deadline of a running callback is looked at.
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
+/// The largest module that is read: what Istio's fetcher takes at the most.
+pub const MAX_MODULE_BYTES: usize = 256 * 1024 * 1024;
+
+impl Compiler {
+    /// A compiler that keeps what it has compiled in `cache`.
+    ///
+    /// # Errors
+    /// [`ModuleError::Engine`] where this machine cannot run compiled WebAssembly.
+    pub fn new(cache: Option<ModuleCache>) -> Result<Self, ModuleError> {
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        let engine = Engine::new(&config).map_err(|error| ModuleError::Engine(error.to_string()))?;
+        Ok(Self { engine, cache, ticker: OnceLock::new() })
+    }
+
+    /// Compiles a module, or takes it from the cache.
+    ///
+    /// # Errors
+    /// Whatever keeps a gateway from loading it: not WebAssembly, not proxy-wasm, an import that nobody provides.
+    pub fn compile(&self, bytes: &[u8]) -> Result<Module, ModuleError> {
+        if bytes.len() > MAX_MODULE_BYTES {
+            return Err(ModuleError::TooLarge { bytes: bytes.len() });
+        }
+        let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let cached = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &sha256));
+        let from_cache = cached.is_some();
+        let module = match cached {
+            Some(module) => module,
+            None => {
+                module::check_preamble(bytes)?;
+                let module = wasmtime::Module::from_binary(&self.engine, bytes)
+                    .map_err(|error| ModuleError::Invalid(format!("{error:#}")))?;
+                module::check_imports(&module)?;
+                module::check_exports(&module)?;
+                if let Some(cache) = &self.cache {
+                    cache.store(&self.engine, &sha256, &module);
+                }
+                module
+            }
+        };
+        let abi = module::abi_version(&module)?;
+        let mut linker = Linker::new(&self.engine);
+        hostcalls::define(&mut linker)
+            .and_then(|()| wasi::define(&mut linker))
+            .map_err(|error| ModuleError::Engine(error.to_string()))?;
+        let instance = linker.instantiate_pre(&module).map_err(|error| ModuleError::Invalid(format!("{error:#}")))?;
+        self.start_ticker();
+        Ok(Module { instance, abi, sha256, bytes: bytes.len(), from_cache })
+    }
+
+    /// Compiles a module and runs its start function.
+    ///
+    /// # Errors
+    /// As [`Self::compile`], and a trap at start.
+    pub fn check(&self, bytes: &[u8]) -> Result<Module, ModuleError> {
+        let module = self.compile(bytes)?;
+        Vm::start(&module, VmState::new(VirtualClock::starting_at(SystemTime::UNIX_EPOCH), Vec::new(), Vec::new()))?;
+        Ok(module)
+    }
+
+    /// Moves the engine's epoch, on which deadlines rest, for as long as the engine lives.
+    fn start_ticker(&self) {
+        self.ticker.get_or_init(|| {
+            let engine = self.engine.weak();
+            // Without the thread a guest that loops would not be stopped; a machine that cannot start one says so first.
+            drop(thread::spawn(move || {
+                let mut next = Instant::now() + EPOCH;
+                while let Some(engine) = engine.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    thread::sleep(next.saturating_duration_since(Instant::now()));
+                    next += EPOCH;
+                }
+            }));
+        });
+    }
+}
+
+impl Module {
+    /// The ABI version that its marker states.
+    #[must_use]
+    pub fn abi(&self) -> AbiVersion {
+        self.abi
+    }
+
+    /// SHA-256 of the module, in lower-case hex.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The module's size in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the compiled form was kept from an earlier run.
+    #[must_use]
+    pub fn from_cache(&self) -> bool {
+        self.from_cache
+    }
+}

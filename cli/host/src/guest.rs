@@ -1,0 +1,117 @@
+//! The guest's memory as host functions see it. The guest is hostile: no pointer and no length is believed.
+
+use wasmtime::{AsContext as _, AsContextMut as _, Caller, Extern, Memory};
+
+use crate::{abi::Status, state::VmState};
+
+/// Why a host function did not answer OK.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The guest gets this status.
+    Status(Status),
+    /// The guest trapped while it allocated for us, or must not go on.
+    Trap(wasmtime::Error),
+}
+
+impl From<Status> for Stop {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+/// What a host function gives back.
+pub(crate) type HostResult = Result<(), Stop>;
+
+/// The guest that called.
+pub(crate) struct Guest<'a, 'b> {
+    caller: &'a mut Caller<'b, VmState>,
+}
+
+impl<'a, 'b> Guest<'a, 'b> {
+    pub(crate) fn new(caller: &'a mut Caller<'b, VmState>) -> Self {
+        Self { caller }
+    }
+
+    pub(crate) fn state(&mut self) -> &mut VmState {
+        self.caller.data_mut()
+    }
+
+    /// Copies `size` bytes at `pointer`.
+    pub(crate) fn read(&self, pointer: u32, size: u32) -> Result<Vec<u8>, Stop> {
+        let range = range(pointer, size)?;
+        let memory = self.memory()?;
+        memory
+            .data(self.caller.as_context())
+            .get(range)
+            .map(<[u8]>::to_vec)
+            .ok_or(Stop::Status(Status::InvalidMemoryAccess))
+    }
+
+    /// Copies text; what is not UTF-8 is replaced, as in Envoy's log.
+    pub(crate) fn read_text(&self, pointer: u32, size: u32) -> Result<String, Stop> {
+        Ok(String::from_utf8_lossy(&self.read(pointer, size)?).into_owned())
+    }
+
+    /// Writes `bytes` at `pointer`.
+    pub(crate) fn write(&mut self, pointer: u32, bytes: &[u8]) -> HostResult {
+        let size = u32::try_from(bytes.len()).map_err(|_| Status::InvalidMemoryAccess)?;
+        let range = range(pointer, size)?;
+        let memory = self.memory()?;
+        let target = memory.data_mut(self.caller.as_context_mut()).get_mut(range).ok_or(Status::InvalidMemoryAccess)?;
+        target.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes a number at an out pointer.
+    pub(crate) fn write_u32(&mut self, pointer: u32, value: u32) -> HostResult {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    /// Writes a number at an out pointer.
+    pub(crate) fn write_u64(&mut self, pointer: u32, value: u64) -> HostResult {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    /// Hands `data` over in memory that the guest allocates, and writes where and how much to two out pointers.
+    /// Nothing is allocated for no data: the pointer is 0 then.
+    pub(crate) fn give(&mut self, data: &[u8], pointer_out: u32, size_out: u32) -> HostResult {
+        let size = u32::try_from(data.len()).map_err(|_| Status::InternalFailure)?;
+        let mut pointer = 0;
+        if size > 0 {
+            pointer = self.allocate(size)?;
+            self.write(pointer, data)?;
+        }
+        self.write_u32(pointer_out, pointer)?;
+        self.write_u32(size_out, size)
+    }
+
+    fn allocate(&mut self, size: u32) -> Result<u32, Stop> {
+        let allocate = self.state().allocate.clone().ok_or(Status::InternalFailure)?;
+        match allocate.call(self.caller.as_context_mut(), size) {
+            // An allocator that has nothing left answers null.
+            Ok(0) => Err(Stop::Status(Status::InvalidMemoryAccess)),
+            Ok(pointer) => Ok(pointer),
+            Err(trap) => Err(Stop::Trap(trap)),
+        }
+    }
+
+    /// The memory: known once the instance is made, looked up while its start function runs.
+    fn memory(&self) -> Result<Memory, Stop> {
+        self.caller.data().memory.ok_or(Stop::Status(Status::InvalidMemoryAccess))
+    }
+
+    /// Looks the memory up for calls that come while the instance is being made.
+    pub(crate) fn find_memory(&mut self) {
+        if self.state().memory.is_none()
+            && let Some(Extern::Memory(memory)) = self.caller.get_export("memory")
+        {
+            self.state().memory = Some(memory);
+        }
+    }
+}
+
+fn range(pointer: u32, size: u32) -> Result<std::ops::Range<usize>, Status> {
+    let start = usize::try_from(pointer).map_err(|_| Status::InvalidMemoryAccess)?;
+    let size = usize::try_from(size).map_err(|_| Status::InvalidMemoryAccess)?;
+    Ok(start..start.checked_add(size).ok_or(Status::InvalidMemoryAccess)?)
+}

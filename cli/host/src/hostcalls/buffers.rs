@@ -1,0 +1,82 @@
+//! Section "Buffers".
+
+use crate::{
+    abi::{BufferType, Status},
+    guest::{Guest, HostResult},
+    state::VmState,
+};
+
+pub(super) fn get_buffer_bytes(
+    guest: &mut Guest<'_, '_>,
+    buffer: u32,
+    start: u32,
+    max: u32,
+    data_out: u32,
+    size_out: u32,
+) -> HostResult {
+    let buffer = BufferType::try_from(buffer)?;
+    if start.checked_add(max).is_none() {
+        return Err(Status::BadArgument.into());
+    }
+    let bytes = buffer_of(guest.state(), buffer)?;
+    let range = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    let data = bytes.get(range(start)..range(start + max)).unwrap_or_default().to_vec();
+    guest.give(&data, data_out, size_out)
+}
+
+/// Replaces `size` bytes from `start`: all of them, or a prefix of nothing at either end. In the middle Envoy refuses.
+pub(super) fn set_buffer_bytes(
+    guest: &mut Guest<'_, '_>,
+    buffer: u32,
+    start: u32,
+    size: u32,
+    data: u32,
+    data_size: u32,
+) -> HostResult {
+    let buffer = BufferType::try_from(buffer)?;
+    let data = guest.read(data, data_size)?;
+    let state = guest.state();
+    let target = match buffer {
+        BufferType::HttpRequestBody => &mut state.stream()?.request_body,
+        BufferType::HttpResponseBody => &mut state.stream()?.response_body,
+        _ => return Err(Status::BadArgument.into()),
+    };
+    let (start, size) = (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(size).unwrap_or(usize::MAX));
+    if start == 0 {
+        target.splice(..size.min(target.len()), data);
+    } else if start >= target.len() {
+        target.extend(data);
+    } else {
+        return Err(Status::BadArgument.into());
+    }
+    Ok(())
+}
+
+pub(super) fn get_buffer_status(guest: &mut Guest<'_, '_>, buffer: u32, length_out: u32, flags_out: u32) -> HostResult {
+    let buffer = BufferType::try_from(buffer)?;
+    let length = u32::try_from(buffer_of(guest.state(), buffer)?.len()).map_err(|_| Status::InternalFailure)?;
+    guest.write_u32(length_out, length)?;
+    guest.write_u32(flags_out, 0)
+}
+
+/// ABI 0.1.0: the plugin's configuration.
+pub(super) fn get_configuration(guest: &mut Guest<'_, '_>, data_out: u32, size_out: u32) -> HostResult {
+    let data = guest.state().plugin_configuration.clone();
+    guest.give(&data, data_out, size_out)
+}
+
+fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
+    match buffer {
+        BufferType::HttpRequestBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.request_body),
+        BufferType::HttpResponseBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.response_body),
+        BufferType::HttpCallResponseBody => {
+            state.call_reply.as_ref().map(|reply| reply.body.as_slice()).ok_or(Status::NotFound)
+        }
+        BufferType::VmConfiguration => Ok(&state.vm_configuration),
+        BufferType::PluginConfiguration => Ok(&state.plugin_configuration),
+        BufferType::DownstreamData
+        | BufferType::UpstreamData
+        | BufferType::GrpcReceiveBuffer
+        | BufferType::CallData => Err(Status::NotFound),
+    }
+}

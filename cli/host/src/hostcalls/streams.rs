@@ -1,0 +1,76 @@
+//! Sections "HTTP streams" and "Common stream operations". What they ask for happens once the running callback has
+//! returned: the guest is never entered again from here.
+
+use crate::{
+    abi::{Status, StreamType},
+    guest::{Guest, HostResult},
+    headers::HeaderMap,
+    state::LocalResponse,
+};
+
+pub(super) fn continue_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
+    match StreamType::try_from(stream)? {
+        StreamType::HttpRequest => continue_request(guest),
+        StreamType::HttpResponse => continue_response(guest),
+        StreamType::Downstream | StreamType::Upstream => not_yet(guest, "proxy_continue_stream (TCP)"),
+    }
+}
+
+pub(super) fn close_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
+    match StreamType::try_from(stream)? {
+        StreamType::HttpRequest | StreamType::HttpResponse => {
+            guest.state().stream()?.closed = true;
+            Ok(())
+        }
+        StreamType::Downstream | StreamType::Upstream => not_yet(guest, "proxy_close_stream (TCP)"),
+    }
+}
+
+/// ABI 0.1.0.
+pub(super) fn continue_request(guest: &mut Guest<'_, '_>) -> HostResult {
+    guest.state().stream()?.request_resumed = true;
+    Ok(())
+}
+
+/// ABI 0.1.0.
+pub(super) fn continue_response(guest: &mut Guest<'_, '_>) -> HostResult {
+    guest.state().stream()?.response_resumed = true;
+    Ok(())
+}
+
+/// ABI 0.1.0. This gateway has one route for all, and so no cache of routes.
+pub(super) fn clear_route_cache(guest: &mut Guest<'_, '_>) -> HostResult {
+    guest.state().stream()?;
+    Ok(())
+}
+
+/// The status of the last gRPC callout, of which there is none.
+pub(super) fn get_status(guest: &mut Guest<'_, '_>, _code_out: u32, _data_out: u32, _size_out: u32) -> HostResult {
+    not_yet(guest, "proxy_get_status")
+}
+
+#[expect(clippy::too_many_arguments, reason = "the ABI's signature")]
+pub(super) fn send_local_response(
+    guest: &mut Guest<'_, '_>,
+    status: u32,
+    details: u32,
+    details_size: u32,
+    body: u32,
+    body_size: u32,
+    headers: u32,
+    headers_size: u32,
+    _grpc_status: u32,
+) -> HostResult {
+    let details = guest.read_text(details, details_size)?;
+    let body = guest.read(body, body_size)?;
+    let headers = HeaderMap::decode(&guest.read(headers, headers_size)?)?;
+    let stream = guest.state().stream()?;
+    // The first one stands: a client cannot be answered twice.
+    stream.local_response.get_or_insert(LocalResponse { status, details, headers, body });
+    Ok(())
+}
+
+fn not_yet(guest: &mut Guest<'_, '_>, name: &'static str) -> HostResult {
+    guest.state().unimplemented.insert(name);
+    Err(Status::Unimplemented.into())
+}

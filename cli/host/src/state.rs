@@ -1,0 +1,157 @@
+//! What a VM's host functions read and write.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
+
+use crate::{
+    abi::{LogLevel, Status},
+    clock::VirtualClock,
+    headers::HeaderMap,
+    metrics::Metrics,
+    shared_data::SharedData,
+    world::{HttpCall, HttpResponse},
+};
+
+/// A line that the guest logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Its importance.
+    pub level: LogLevel,
+    /// Its text; what was not UTF-8 is replaced.
+    pub message: String,
+}
+
+/// A response that the plugin sends in the upstream's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalResponse {
+    /// The HTTP status code.
+    pub status: u32,
+    /// Response code details; empty where the plugin gave none.
+    pub details: String,
+    /// Headers that the plugin adds.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The store's data: one VM.
+pub(crate) struct VmState {
+    pub(crate) memory: Option<Memory>,
+    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    pub(crate) limits: StoreLimits,
+    pub(crate) clock: VirtualClock,
+    pub(crate) vm_configuration: Vec<u8>,
+    pub(crate) plugin_configuration: Vec<u8>,
+    /// The context on whose behalf host calls work.
+    pub(crate) effective_context: u32,
+    pub(crate) streams: BTreeMap<u32, Stream>,
+    /// The reply that `on_http_call_response` is about, while it runs.
+    pub(crate) call_reply: Option<HttpResponse>,
+    /// Callouts that the gateway has not picked up yet, with their tokens.
+    pub(crate) dispatched: Vec<(u32, HttpCall)>,
+    pub(crate) next_call_token: u32,
+    /// Tick periods by root context.
+    pub(crate) tick_periods: BTreeMap<u32, Duration>,
+    pub(crate) shared_data: SharedData,
+    pub(crate) metrics: Metrics,
+    pub(crate) logs: Logs,
+    pub(crate) random: u64,
+    pub(crate) host_calls: u64,
+    /// Host functions that were called although this host does not have them.
+    pub(crate) unimplemented: BTreeSet<&'static str>,
+    /// What `proc_exit` was called with.
+    pub(crate) exit_code: Option<u32>,
+}
+
+/// One HTTP stream as the plugin sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) request_headers: HeaderMap,
+    pub(crate) request_body: Vec<u8>,
+    pub(crate) response_headers: Option<HeaderMap>,
+    pub(crate) response_body: Vec<u8>,
+    pub(crate) response_trailers: HeaderMap,
+    /// Envoy takes the request's headers away once they have gone on, until the log.
+    pub(crate) request_visible: bool,
+    pub(crate) request_resumed: bool,
+    pub(crate) response_resumed: bool,
+    pub(crate) closed: bool,
+    pub(crate) local_response: Option<LocalResponse>,
+}
+
+/// What the guest logged, bounded.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    lines: Vec<LogLine>,
+    bytes: usize,
+    /// Lines that were dropped since the bound was reached.
+    dropped: u64,
+}
+
+/// The gateway's bound on the memory of one VM.
+const MEMORY_BYTES: usize = 1024 * 1024 * 1024;
+/// The bound on what one VM may log.
+const LOG_BYTES: usize = 4 * 1024 * 1024;
+
+impl VmState {
+    pub(crate) fn new(clock: VirtualClock, vm_configuration: Vec<u8>, plugin_configuration: Vec<u8>) -> Self {
+        Self {
+            memory: None,
+            allocate: None,
+            limits: StoreLimitsBuilder::new()
+                .memory_size(MEMORY_BYTES)
+                .table_elements(1 << 20)
+                .instances(1)
+                .memories(1)
+                .build(),
+            clock,
+            vm_configuration,
+            plugin_configuration,
+            effective_context: 0,
+            streams: BTreeMap::new(),
+            call_reply: None,
+            dispatched: Vec::new(),
+            next_call_token: 0,
+            tick_periods: BTreeMap::new(),
+            shared_data: SharedData::default(),
+            metrics: Metrics::default(),
+            logs: Logs::default(),
+            random: 0,
+            host_calls: 0,
+            unimplemented: BTreeSet::new(),
+            exit_code: None,
+        }
+    }
+
+    /// The stream on whose behalf the guest calls.
+    pub(crate) fn stream(&mut self) -> Result<&mut Stream, Status> {
+        self.streams.get_mut(&self.effective_context).ok_or(Status::BadArgument)
+    }
+}
+
+impl Logs {
+    pub(crate) fn push(&mut self, level: LogLevel, message: String) {
+        if self.bytes + message.len() > LOG_BYTES {
+            self.dropped += 1;
+            return;
+        }
+        self.bytes += message.len();
+        self.lines.push(LogLine { level, message });
+    }
+
+    /// The lines since the last call, with a note where some were dropped.
+    pub(crate) fn take(&mut self) -> Vec<LogLine> {
+        let mut lines = std::mem::take(&mut self.lines);
+        self.bytes = 0;
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            let message = format!("{dropped} further lines were dropped: one VM may log {LOG_BYTES} bytes");
+            lines.push(LogLine { level: LogLevel::Warn, message });
+        }
+        lines
+    }
+}

@@ -1,0 +1,343 @@
+//! One VM: an instance of a module, and the callbacks that it exports.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use wasmtime::{Instance, Store, Trap, TypedFunc, WasmBacktrace, WasmParams, WasmResults};
+
+use crate::{
+    abi::{AbiVersion, Action},
+    compiler::{EPOCH, Module},
+    module::ModuleError,
+    state::VmState,
+};
+
+/// The number of the only root context.
+pub(crate) const ROOT_CONTEXT: u32 = 1;
+
+/// How long one callback may run before it counts as endless.
+const CALLBACK_DEADLINE: Duration = Duration::from_secs(5);
+/// How many frames of a trap are shown.
+const MAX_FRAMES: usize = 24;
+
+/// A guest that trapped: the VM is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The callback that ran.
+    pub callback: &'static str,
+    /// What happened.
+    pub reason: String,
+    /// The guest's functions, innermost first.
+    pub backtrace: Vec<String>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in `{}`", self.reason, self.callback)?;
+        for frame in &self.backtrace {
+            write!(f, "\n  at {frame}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// An instance and its callbacks; a callback that is not exported does nothing and continues.
+pub(crate) struct Vm {
+    store: Store<VmState>,
+    callbacks: Callbacks,
+    /// Time spent in the guest.
+    pub(crate) guest_time: Duration,
+    pub(crate) calls: u64,
+}
+
+type Callback<P, R> = Option<TypedFunc<P, R>>;
+
+struct Callbacks {
+    on_context_create: Callback<(u32, u32), ()>,
+    on_vm_start: Callback<(u32, u32), u32>,
+    on_configure: Callback<(u32, u32), u32>,
+    on_tick: Callback<u32, ()>,
+    on_request_headers: Headers,
+    on_request_body: Callback<(u32, u32, u32), u32>,
+    on_response_headers: Headers,
+    on_response_body: Callback<(u32, u32, u32), u32>,
+    on_response_trailers: Callback<(u32, u32), u32>,
+    on_http_call_response: Callback<(u32, u32, u32, u32, u32), ()>,
+    on_log: Callback<u32, ()>,
+    on_done: Callback<u32, u32>,
+    on_delete: Callback<u32, ()>,
+}
+
+/// Header callbacks learned the end of the stream in ABI 0.2.0.
+enum Headers {
+    WithEnd(TypedFunc<(u32, u32, u32), u32>),
+    WithoutEnd(TypedFunc<(u32, u32), u32>),
+    Absent,
+}
+
+impl Vm {
+    /// Instantiates the module and runs its start function.
+    pub(crate) fn start(module: &Module, state: VmState) -> Result<Self, ModuleError> {
+        let mut store = Store::new(module.instance.module().engine(), state);
+        store.limiter(|state| &mut state.limits);
+        arm(&mut store);
+        let instance = module.instance.instantiate(&mut store).map_err(|trap| at_start("instantiation", &trap))?;
+        let memory = instance
+            .get_memory(&mut store, "memory")
+            .ok_or(ModuleError::MissingExport { what: "a memory exported as `memory`" })?;
+        store.data_mut().memory = Some(memory);
+        let allocate = match optional(&instance, &mut store, "malloc")? {
+            Some(allocate) => Some(allocate),
+            None => optional(&instance, &mut store, "proxy_on_memory_allocate")?,
+        };
+        store.data_mut().allocate = allocate;
+        let callbacks = Callbacks::find(&instance, &mut store, module.abi())?;
+        let mut vm = Self { store, callbacks, guest_time: Duration::ZERO, calls: 0 };
+        vm.initialize(&instance)?;
+        Ok(vm)
+    }
+
+    /// `_initialize` and then `main`, or else `_start`, as Envoy does.
+    fn initialize(&mut self, instance: &Instance) -> Result<(), ModuleError> {
+        let trapped = |fault: Fault| ModuleError::TrapAtStart(Box::new(fault));
+        if let Some(initialize) = optional::<(), ()>(instance, &mut self.store, "_initialize")? {
+            self.call("_initialize", Some(&initialize), ()).map_err(trapped)?;
+            if let Ok(main) = instance.get_typed_func::<(u32, u32), u32>(&mut self.store, "main") {
+                self.call("main", Some(&main), (0, 0)).map_err(trapped)?;
+            }
+        } else if let Some(start) = optional::<(), ()>(instance, &mut self.store, "_start")? {
+            self.call("_start", Some(&start), ()).map_err(trapped)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn state(&mut self) -> &mut VmState {
+        self.store.data_mut()
+    }
+
+    /// The size of the guest's memory in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
+    pub(crate) fn on_context_create(&mut self, context: u32, parent: u32) -> Result<(), Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_context_create.clone();
+        self.call("proxy_on_context_create", callback.as_ref(), (context, parent)).map(drop)
+    }
+
+    /// Whether the module accepts the VM's configuration.
+    pub(crate) fn on_vm_start(&mut self) -> Result<bool, Fault> {
+        let size = wire_size(self.state().vm_configuration.len());
+        self.enter(ROOT_CONTEXT);
+        let callback = self.callbacks.on_vm_start.clone();
+        Ok(self.call("proxy_on_vm_start", callback.as_ref(), (ROOT_CONTEXT, size))? != Some(0))
+    }
+
+    /// Whether the plugin accepts its configuration.
+    pub(crate) fn on_configure(&mut self) -> Result<bool, Fault> {
+        let size = wire_size(self.state().plugin_configuration.len());
+        self.enter(ROOT_CONTEXT);
+        let callback = self.callbacks.on_configure.clone();
+        Ok(self.call("proxy_on_configure", callback.as_ref(), (ROOT_CONTEXT, size))? != Some(0))
+    }
+
+    pub(crate) fn on_tick(&mut self, context: u32) -> Result<(), Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_tick.clone();
+        self.call("proxy_on_tick", callback.as_ref(), context).map(drop)
+    }
+
+    pub(crate) fn on_request_headers(&mut self, context: u32, count: usize, end: bool) -> Result<Action, Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_request_headers.share();
+        self.call_headers("proxy_on_request_headers", &callback, context, count, end)
+    }
+
+    pub(crate) fn on_response_headers(&mut self, context: u32, count: usize, end: bool) -> Result<Action, Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_response_headers.share();
+        self.call_headers("proxy_on_response_headers", &callback, context, count, end)
+    }
+
+    pub(crate) fn on_request_body(&mut self, context: u32, size: usize, end: bool) -> Result<Action, Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_request_body.clone();
+        Ok(action(self.call("proxy_on_request_body", callback.as_ref(), (context, wire_size(size), end.into()))?))
+    }
+
+    pub(crate) fn on_response_body(&mut self, context: u32, size: usize, end: bool) -> Result<Action, Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_response_body.clone();
+        Ok(action(self.call("proxy_on_response_body", callback.as_ref(), (context, wire_size(size), end.into()))?))
+    }
+
+    pub(crate) fn on_response_trailers(&mut self, context: u32, count: usize) -> Result<Action, Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_response_trailers.clone();
+        Ok(action(self.call("proxy_on_response_trailers", callback.as_ref(), (context, wire_size(count)))?))
+    }
+
+    /// Runs on the root context; the SDK then switches to the stream's.
+    pub(crate) fn on_http_call_response(
+        &mut self,
+        token: u32,
+        headers: usize,
+        body: usize,
+        trailers: usize,
+    ) -> Result<(), Fault> {
+        self.enter(ROOT_CONTEXT);
+        let callback = self.callbacks.on_http_call_response.clone();
+        let arguments = (ROOT_CONTEXT, token, wire_size(headers), wire_size(body), wire_size(trailers));
+        self.call("proxy_on_http_call_response", callback.as_ref(), arguments).map(drop)
+    }
+
+    /// The end of a stream, in Envoy's order.
+    pub(crate) fn end_stream(&mut self, context: u32) -> Result<(), Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_log.clone();
+        self.call("proxy_on_log", callback.as_ref(), context)?;
+        self.enter(context);
+        let callback = self.callbacks.on_done.clone();
+        self.call("proxy_on_done", callback.as_ref(), context)?;
+        self.enter(context);
+        let callback = self.callbacks.on_delete.clone();
+        self.call("proxy_on_delete", callback.as_ref(), context).map(drop)
+    }
+
+    fn enter(&mut self, context: u32) {
+        self.state().effective_context = context;
+    }
+
+    fn call_headers(
+        &mut self,
+        name: &'static str,
+        callback: &Headers,
+        context: u32,
+        count: usize,
+        end: bool,
+    ) -> Result<Action, Fault> {
+        let count = wire_size(count);
+        Ok(action(match callback {
+            Headers::WithEnd(callback) => self.call(name, Some(callback), (context, count, end.into()))?,
+            Headers::WithoutEnd(callback) => self.call(name, Some(callback), (context, count))?,
+            Headers::Absent => None,
+        }))
+    }
+
+    /// Runs a callback under the deadline; `None` where there is none.
+    fn call<P: WasmParams, R: WasmResults>(
+        &mut self,
+        name: &'static str,
+        callback: Option<&TypedFunc<P, R>>,
+        arguments: P,
+    ) -> Result<Option<R>, Fault> {
+        let Some(callback) = callback else { return Ok(None) };
+        arm(&mut self.store);
+        self.calls += 1;
+        let begin = Instant::now();
+        let result = callback.call(&mut self.store, arguments);
+        self.guest_time += begin.elapsed();
+        result.map(Some).map_err(|trap| fault(name, &trap))
+    }
+}
+
+impl Callbacks {
+    fn find(instance: &Instance, store: &mut Store<VmState>, abi: AbiVersion) -> Result<Self, ModuleError> {
+        Ok(Self {
+            on_context_create: optional(instance, store, "proxy_on_context_create")?,
+            on_vm_start: optional(instance, store, "proxy_on_vm_start")?,
+            on_configure: optional(instance, store, "proxy_on_configure")?,
+            on_tick: optional(instance, store, "proxy_on_tick")?,
+            on_request_headers: Headers::find(instance, store, "proxy_on_request_headers", abi)?,
+            on_request_body: optional(instance, store, "proxy_on_request_body")?,
+            on_response_headers: Headers::find(instance, store, "proxy_on_response_headers", abi)?,
+            on_response_body: optional(instance, store, "proxy_on_response_body")?,
+            on_response_trailers: optional(instance, store, "proxy_on_response_trailers")?,
+            on_http_call_response: optional(instance, store, "proxy_on_http_call_response")?,
+            on_log: optional(instance, store, "proxy_on_log")?,
+            on_done: optional(instance, store, "proxy_on_done")?,
+            on_delete: optional(instance, store, "proxy_on_delete")?,
+        })
+    }
+}
+
+impl Headers {
+    fn find(
+        instance: &Instance,
+        store: &mut Store<VmState>,
+        name: &'static str,
+        abi: AbiVersion,
+    ) -> Result<Self, ModuleError> {
+        if abi == AbiVersion::V0_1_0 {
+            Ok(optional(instance, store, name)?.map_or(Self::Absent, Self::WithoutEnd))
+        } else {
+            Ok(optional(instance, store, name)?.map_or(Self::Absent, Self::WithEnd))
+        }
+    }
+
+    /// A second handle, so that the VM can be borrowed for the call.
+    fn share(&self) -> Self {
+        match self {
+            Self::WithEnd(callback) => Self::WithEnd(callback.clone()),
+            Self::WithoutEnd(callback) => Self::WithoutEnd(callback.clone()),
+            Self::Absent => Self::Absent,
+        }
+    }
+}
+
+/// An export that may be absent, but not of another type.
+fn optional<P: WasmParams, R: WasmResults>(
+    instance: &Instance,
+    store: &mut Store<VmState>,
+    name: &str,
+) -> Result<Callback<P, R>, ModuleError> {
+    let Some(function) = instance.get_func(&mut *store, name) else { return Ok(None) };
+    function
+        .typed(&*store)
+        .map(Some)
+        .map_err(|error| ModuleError::Invalid(format!("the export `{name}` has another type: {error}")))
+}
+
+/// Sets the deadline of the next call.
+fn arm(store: &mut Store<VmState>) {
+    store.set_epoch_deadline(u64::try_from(CALLBACK_DEADLINE.as_millis() / EPOCH.as_millis()).unwrap_or(1));
+}
+
+fn action(returned: Option<u32>) -> Action {
+    // Envoy takes every value but 0 for a pause.
+    if returned.unwrap_or_default() == 0 { Action::Continue } else { Action::Pause }
+}
+
+/// Sizes on the wire are u32; what a gateway holds is far below.
+fn wire_size(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+fn at_start(callback: &'static str, trap: &wasmtime::Error) -> ModuleError {
+    ModuleError::TrapAtStart(Box::new(fault(callback, trap)))
+}
+
+fn fault(callback: &'static str, trap: &wasmtime::Error) -> Fault {
+    let reason = match trap.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => format!("ran for more than {} s", CALLBACK_DEADLINE.as_secs()),
+        Some(Trap::UnreachableCodeReached) => "panicked or aborted (`unreachable` was executed)".to_owned(),
+        Some(trap) => trap.to_string(),
+        None => trap.root_cause().to_string(),
+    };
+    let frames = trap.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
+    let backtrace = frames.iter().take(MAX_FRAMES).map(function_name).collect();
+    Fault { callback, reason, backtrace }
+}
+
+/// A function's name without Rust's mangling, and without the hash that changes with every build.
+fn function_name(frame: &wasmtime::FrameInfo) -> String {
+    frame.func_name().map_or_else(
+        || format!("function {}", frame.func_index()),
+        |name| format!("{:#}", rustc_demangle::demangle(name)),
+    )
+}

@@ -1,0 +1,97 @@
+//! What lies around the plugin: the clusters that it calls, and the upstream behind it.
+
+use std::time::Duration;
+
+use crate::headers::HeaderMap;
+
+/// An HTTP request: what the client sends, or what reaches the upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Headers, pseudo-headers included.
+    pub headers: HeaderMap,
+    /// The body; absent where the headers end the stream.
+    pub body: Vec<u8>,
+}
+
+impl HttpRequest {
+    /// A request without a body, as a gateway shows it to its filters: pseudo-headers first, then what the client sent.
+    #[must_use]
+    pub fn new(method: &str, authority: &str, path: &[u8]) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.add(":authority", authority);
+        headers.add(":path", path);
+        headers.add(":method", method);
+        headers.add(":scheme", "http");
+        Self { headers, body: Vec::new() }
+    }
+}
+
+/// An HTTP response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// Headers, `:status` included.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: HeaderMap,
+}
+
+impl HttpResponse {
+    /// A response of this status without a body.
+    #[must_use]
+    pub fn new(status: u16) -> Self {
+        Self { headers: [(":status", status.to_string())].into_iter().collect(), ..Self::default() }
+    }
+
+    /// The status code; 0 where there is none.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.headers
+            .first(b":status")
+            .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// An HTTP callout as the plugin asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpCall {
+    /// The cluster to send it to.
+    pub upstream: String,
+    /// Headers, pseudo-headers included.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: HeaderMap,
+    /// How long the plugin waits.
+    pub timeout: Duration,
+}
+
+/// What becomes of a callout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// The service replies after `delay`; a delay of the call's time-out or more is a time-out.
+    Reply {
+        /// What it says.
+        response: HttpResponse,
+        /// After how much of the gateway's clock.
+        delay: Duration,
+    },
+    /// The service never replies.
+    Timeout,
+    /// Nothing listens there.
+    Refused,
+    /// The connection is reset before a reply.
+    Reset,
+}
+
+/// The services around a gateway.
+pub trait World {
+    /// What becomes of `call`.
+    fn call(&mut self, call: &HttpCall) -> CallOutcome;
+
+    /// What the upstream answers to a request that was let through.
+    fn serve(&mut self, request: &HttpRequest) -> HttpResponse;
+}
