@@ -7,7 +7,10 @@
 mod args;
 mod commands;
 mod exit;
+mod input;
 mod output;
+mod passphrase;
+mod registry;
 mod terminal;
 
 use std::process::ExitCode;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where results, notes and progress of a command go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Terminal {
     stdout_color: ColorChoice,
     stderr_color: ColorChoice,
