@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::Error;
+use crate::{Error, error::printable};
 
 /// The SHA-256 of some bytes, written `sha256:` and 64 lower-case hexadecimal digits (OCI image specification,
 /// descriptor, "Digests"). The other algorithms of that page are refused: no gateway and no signature uses them.
@@ -48,7 +48,7 @@ impl FromStr for Digest {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let malformed = || Error::Digest { text: text.chars().take(100).collect() };
+        let malformed = || Error::Digest { text: printable(text) };
         let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64).ok_or_else(malformed)?;
         let digit = |byte: u8| match byte {
             b'0'..=b'9' => Some(byte - b'0'),

@@ -15,7 +15,7 @@ pub enum Error {
     /// A digest in another spelling or of another algorithm.
     #[error("expected a digest of the form sha256:<64 lower-case hexadecimal digits>, found {text:?}")]
     Digest {
-        /// What was found, its first 100 characters.
+        /// What was found, printable.
         text: String,
     },
     /// A module that no gateway would fetch.
@@ -126,6 +126,11 @@ pub enum Error {
         /// The innermost causes.
         cause: String,
     },
+}
+
+/// `text` from a registry as it may be shown on a terminal: one line of at most 200 characters.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
 /// Why a key file cannot be read, made or written.

@@ -3,6 +3,7 @@ use serde::Serialize;
 
 use crate::{
     Digest, Error, Image, PrivateKey, Registry, TaggedReference,
+    error::printable,
     image::Blob,
     signature::{self, Payload},
 };
@@ -63,13 +64,12 @@ impl Published {
     ) -> Result<(), Error> {
         let tag = signature::tag(digest);
         let place = format!("{}:{tag}", reference.reference().name());
-        let existing =
-            match registry.manifest(&tag)? {
-                Some((bytes, _)) => Some(serde_json::from_slice::<OciImageManifest>(&bytes).map_err(|error| {
-                    Error::SignatureManifest { reference: place.clone(), problem: error.to_string() }
-                })?),
-                None => None,
-            };
+        let existing = match registry.manifest(&tag)? {
+            Some((bytes, _)) => Some(serde_json::from_slice::<OciImageManifest>(&bytes).map_err(|error| {
+                Error::SignatureManifest { reference: place.clone(), problem: printable(&error.to_string()) }
+            })?),
+            None => None,
+        };
         let payload = Payload::new(reference.to_string(), digest).to_blob()?;
         self.push_blob(registry, &payload)?;
         if let Some((config, manifest)) = signature::append(existing, &payload, key)? {

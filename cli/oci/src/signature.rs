@@ -105,7 +105,7 @@ pub(crate) fn append(
     layer.annotations = Some(annotation(SIGNATURE_ANNOTATION, &STANDARD.encode(key.sign(&payload.bytes))));
     manifest.layers.push(layer);
     let diff_ids: Vec<Digest> = manifest.layers.iter().map(|layer| layer.digest.parse()).collect::<Result<_, _>>()?;
-    let config = Blob::config(&diff_ids)?;
+    let config = Blob { what: "signature config", ..Blob::config(&diff_ids)? };
     manifest.config = config.descriptor();
     Ok(Some((config, Blob::manifest(&manifest)?)))
 }

@@ -17,6 +17,7 @@ use reqwest::{
 use crate::{
     Access, Credentials, Error, Event, Observer, Options, Reference,
     auth::{self, Challenge},
+    error::printable,
     retry,
 };
 
@@ -214,8 +215,7 @@ fn explanation(body: &[u8]) -> Option<String> {
     let envelope: OciEnvelope = serde_json::from_slice(body).ok()?;
     let error = envelope.errors.into_iter().next()?;
     let code = serde_json::to_value(&error.code).ok()?;
-    let text = format!("{} {}", code.as_str()?, error.message);
-    Some(text.chars().filter(|c| !c.is_control()).take(200).collect())
+    Some(printable(&format!("{} {}", code.as_str()?, error.message)))
 }
 
 /// The outer error says little: its causes are told, where it has some.

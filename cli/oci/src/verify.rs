@@ -2,6 +2,7 @@ use oci_client::manifest::{OciDescriptor, OciImageManifest};
 
 use crate::{
     Digest, Error, PublicKey, Reference, Registry,
+    error::printable,
     signature::{self, PAYLOAD_MEDIA_TYPE, Payload},
 };
 
@@ -24,7 +25,7 @@ impl Verification {
 /// One signature, and everything that speaks against it.
 #[derive(Debug)]
 pub struct SignatureCheck {
-    /// The digest of the signed payload, as the manifest gives it.
+    /// The digest of the signed payload, as the manifest gives it, printable.
     pub payload: String,
     /// Why it does not count.
     pub reasons: Vec<Reason>,
@@ -105,13 +106,14 @@ pub fn verify(registry: &Registry, reference: &Reference, key: &PublicKey) -> Re
         return Ok(Verification { digest, signatures: Vec::new() });
     };
     let unusable = |problem| Error::SignatureManifest { reference: format!("{}:{tag}", reference.name()), problem };
-    let manifest: OciImageManifest = serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
+    let manifest: OciImageManifest =
+        serde_json::from_slice(&bytes).map_err(|error| unusable(printable(&error.to_string())))?;
     if manifest.layers.len() > MAX_SIGNATURES {
         return Err(unusable(format!("expected at most {MAX_SIGNATURES} signatures, found {}", manifest.layers.len())));
     }
     let check = |layer: &OciDescriptor| {
         let reasons = reasons(registry, layer, digest, reference, key)?;
-        Ok(SignatureCheck { payload: layer.digest.clone(), reasons })
+        Ok(SignatureCheck { payload: printable(&layer.digest), reasons })
     };
     Ok(Verification { digest, signatures: manifest.layers.iter().map(check).collect::<Result<_, Error>>()? })
 }
@@ -128,7 +130,7 @@ fn reasons(
     key: &PublicKey,
 ) -> Result<Vec<Reason>, Error> {
     if layer.media_type != PAYLOAD_MEDIA_TYPE {
-        return Ok(vec![Reason::MediaType { found: layer.media_type.clone() }]);
+        return Ok(vec![Reason::MediaType { found: printable(&layer.media_type) }]);
     }
     let payload = layer.digest.parse().and_then(|payload| registry.blob("payload", payload, MAX_PAYLOAD_BYTES));
     let bytes = match payload {
@@ -146,13 +148,13 @@ fn reasons(
         reasons.push(Reason::Key);
     }
     match Payload::parse(&bytes) {
-        Err(problem) => reasons.push(Reason::Format(problem)),
+        Err(problem) => reasons.push(Reason::Format(printable(&problem))),
         Ok(payload) => {
             if payload.digest() != digest.to_string() {
-                reasons.push(Reason::Digest { found: payload.digest().to_owned() });
+                reasons.push(Reason::Digest { found: printable(payload.digest()) });
             }
             if !is_name_of(payload.identity(), reference, digest) {
-                reasons.push(Reason::Identity { found: payload.identity().to_owned() });
+                reasons.push(Reason::Identity { found: printable(payload.identity()) });
             }
         }
     }

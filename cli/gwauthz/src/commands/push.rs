@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gwauthz_oci::{Access, Image, MAX_MODULE_BYTES, PrivateKey, Published, TaggedReference, push};
+use gwauthz_oci::{Access, Digest, Image, MAX_MODULE_BYTES, PrivateKey, Published, TaggedReference, Uploaded, push};
 use indicatif::HumanBytes;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{
     commands::verify::MAX_KEY_BYTES,
@@ -31,7 +31,7 @@ pub(crate) struct PushArgs {
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     /// Private key to sign with, as `gwauthz keygen` and cosign write it
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["unsigned", "dry_run"])]
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Do not sign: nobody will be able to tell who made it
     #[arg(long, conflicts_with = "key")]
@@ -71,7 +71,15 @@ impl PushArgs {
     }
 
     fn private_key(&self) -> Result<Option<PrivateKey>, Failure> {
-        let Some(path) = &self.key else { return Ok(None) };
+        let Some(path) = &self.key else {
+            if self.unsigned || self.dry_run {
+                return Ok(None);
+            }
+            return Err(Failure::wrong(
+                "nothing says which key signs this",
+                "name a private key with --key FILE (`gwauthz keygen` makes one), or say --unsigned",
+            ));
+        };
         let pem = input::read_text("the private key", path, MAX_KEY_BYTES)?;
         Ok(Some(PrivateKey::from_encrypted_pem(&pem, &self.passphrase.existing()?)?))
     }
@@ -126,20 +134,36 @@ impl Pushed<'_> {
         )
     }
 
-    fn machine(&self) -> serde_json::Value {
+    fn machine(&self) -> Machine<'_> {
         let reference = self.reference.reference();
         let published = self.published.as_ref();
-        json!({
-            "schema": "gwauthz.push/v1",
-            "reference": reference.to_string(),
-            "url": format!("oci://{}", reference.pinned(self.image.digest())),
-            "digest": self.image.digest(),
-            "layer_digest": self.image.layer_digest(),
-            "module_sha256": self.image.module_digest().hex(),
-            "module_bytes": self.module,
-            "dry_run": published.is_none(),
-            "signature": published.and_then(|published| published.signature.as_deref()),
-            "uploaded": published.map_or(&[][..], |published| &published.uploaded),
-        })
+        Machine {
+            schema: "gwauthz.push/v1",
+            reference: reference.to_string(),
+            url: format!("oci://{}", reference.pinned(self.image.digest())),
+            digest: self.image.digest(),
+            layer_digest: self.image.layer_digest(),
+            module_sha256: self.image.module_digest().hex(),
+            module_bytes: self.module,
+            signature: published.and_then(|published| published.signature.as_deref()),
+            dry_run: published.is_none(),
+            uploaded: published.map_or(&[], |published| &published.uploaded),
+        }
     }
+}
+
+/// The layout `gwauthz.push/v1`. The `sha256` of a WasmPlugin is the hex of `digest` for an `oci://` URL, and
+/// `module_sha256` for an `http://` one.
+#[derive(Serialize)]
+struct Machine<'a> {
+    schema: &'static str,
+    reference: String,
+    url: String,
+    digest: Digest,
+    layer_digest: Digest,
+    module_sha256: String,
+    module_bytes: usize,
+    signature: Option<&'a str>,
+    dry_run: bool,
+    uploaded: &'a [Uploaded],
 }

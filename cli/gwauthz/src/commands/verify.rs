@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gwauthz_oci::{Access, PublicKey, Reference, SignatureCheck, Verification, verify};
-use serde_json::json;
+use gwauthz_oci::{Access, Digest, PublicKey, Reason, Reference, SignatureCheck, Verification, verify};
+use serde::Serialize;
 
 use crate::{
     exit::{Exit, Failure},
@@ -43,7 +43,7 @@ impl VerifyArgs {
         let verification = verification?;
         terminal.print(&match self.format {
             Format::Human => human(&self.reference, &verification),
-            Format::Json => json(&machine(&self.reference, &verification))?,
+            Format::Json => json(&Machine::new(&self.reference, &verification))?,
         })?;
         Ok(if verification.verified() { Exit::Yes } else { Exit::No })
     }
@@ -65,20 +65,43 @@ fn human(reference: &Reference, verification: &Verification) -> String {
     text
 }
 
-fn machine(reference: &Reference, verification: &Verification) -> serde_json::Value {
-    let signature = |signature: &SignatureCheck| {
-        let reasons: Vec<_> = signature
-            .reasons
-            .iter()
-            .map(|reason| json!({ "class": reason.class(), "message": reason.to_string() }))
-            .collect();
-        json!({ "payload": signature.payload, "verified": signature.holds(), "reasons": reasons })
-    };
-    json!({
-        "schema": "gwauthz.verify/v1",
-        "reference": reference.to_string(),
-        "digest": verification.digest,
-        "verified": verification.verified(),
-        "signatures": verification.signatures.iter().map(signature).collect::<Vec<_>>(),
-    })
+/// The layout `gwauthz.verify/v1`.
+#[derive(Serialize)]
+struct Machine {
+    schema: &'static str,
+    reference: String,
+    digest: Digest,
+    verified: bool,
+    signatures: Vec<MachineSignature>,
+}
+
+#[derive(Serialize)]
+struct MachineSignature {
+    payload: String,
+    verified: bool,
+    reasons: Vec<MachineReason>,
+}
+
+#[derive(Serialize)]
+struct MachineReason {
+    class: &'static str,
+    message: String,
+}
+
+impl Machine {
+    fn new(reference: &Reference, verification: &Verification) -> Self {
+        let reason = |reason: &Reason| MachineReason { class: reason.class(), message: reason.to_string() };
+        let signature = |signature: &SignatureCheck| MachineSignature {
+            payload: signature.payload.clone(),
+            verified: signature.holds(),
+            reasons: signature.reasons.iter().map(reason).collect(),
+        };
+        Self {
+            schema: "gwauthz.verify/v1",
+            reference: reference.to_string(),
+            digest: verification.digest,
+            verified: verification.verified(),
+            signatures: verification.signatures.iter().map(signature).collect(),
+        }
+    }
 }

@@ -85,7 +85,7 @@ fn the_tag_comes_last_and_a_second_push_writes_nothing() {
     let (server, key) = (Server::start(), key());
     let published = Client::new().push(&server, Some(&key)).unwrap();
     let uploaded: Vec<_> = published.uploaded.iter().map(|uploaded| uploaded.what).collect();
-    assert_eq!(uploaded, ["layer", "config", "manifest", "signature", "config", "signature manifest", "tag"]);
+    assert_eq!(uploaded, ["layer", "config", "manifest", "signature", "signature config", "signature manifest", "tag"]);
     let written: Vec<_> = server.log().into_iter().filter(|line| line.starts_with("PUT")).collect();
     let manifests: Vec<_> =
         written.iter().filter_map(|line| line.split_once("/manifests/")).map(|(_, to)| to).collect();
