@@ -21,6 +21,7 @@ mod reference;
 mod registry;
 mod retry;
 mod signature;
+mod tls;
 mod transport;
 mod verify;
 
@@ -35,5 +36,6 @@ pub use crate::{
     push::{Published, Uploaded, push},
     reference::{Reference, TaggedReference},
     registry::{Access, Options, Registry},
+    tls::install_tls,
     verify::{Reason, SignatureCheck, Verification, verify},
 };

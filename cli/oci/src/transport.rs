@@ -2,7 +2,7 @@
 
 use std::{
     io::Read as _,
-    sync::{Mutex, MutexGuard, Once, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -19,6 +19,7 @@ use crate::{
     auth::{self, Challenge},
     error::printable,
     retry,
+    tls::install_tls,
 };
 
 /// For an exchange without content worth mentioning.
@@ -39,7 +40,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(reference: &Reference, options: Options) -> Result<Self, Error> {
-        install_tls_provider();
+        install_tls();
         let plain_http = options.plain_http || reference.is_loopback();
         let mut http = Client::builder()
             .user_agent(concat!("gwauthz/", env!("CARGO_PKG_VERSION")))
@@ -234,13 +235,4 @@ fn causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     if text.is_empty() { error.to_string() } else { text }
-}
-
-/// rustls wants to be told which implementation of cryptography to use, once for the process.
-fn install_tls_provider() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Fails only where the process has chosen one already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
 }
