@@ -8,6 +8,7 @@ use crate::{
     abi::Action,
     clock::VirtualClock,
     compiler::Module,
+    downstream,
     headers::HeaderMap,
     module::ModuleError,
     state::{LocalResponse, LogLine, Stream, VmState},
@@ -159,6 +160,15 @@ impl<W: World> Gateway<W> {
         }
     }
 
+    /// Says which clusters there are; a callout to any other cannot be sent. Without this, every cluster is there.
+    #[must_use]
+    pub fn with_clusters(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        if let Ok(vm) = &mut self.vm {
+            vm.state().clusters = Some(names.into_iter().collect());
+        }
+        self
+    }
+
     /// What the plugin has logged since the last request.
     pub fn take_logs(&mut self) -> Vec<LogLine> {
         self.vm.as_mut().map(|vm| vm.state().logs.take()).unwrap_or_default()
@@ -176,7 +186,7 @@ impl<W: World> Gateway<W> {
         vm.state().streams.insert(
             context,
             Stream {
-                request_headers: request.headers.clone(),
+                request_headers: downstream::received(&request.headers),
                 request_body: request.body.clone(),
                 ..Stream::default()
             },

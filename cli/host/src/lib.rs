@@ -10,6 +10,7 @@ mod abi;
 mod cache;
 mod clock;
 mod compiler;
+mod downstream;
 mod gateway;
 mod guest;
 mod headers;

@@ -54,6 +54,8 @@ pub(crate) struct VmState {
     /// Callouts that the gateway has not picked up yet, with their tokens.
     pub(crate) dispatched: Vec<(u32, HttpCall)>,
     pub(crate) next_call_token: u32,
+    /// The clusters that there are; `None`: all.
+    pub(crate) clusters: Option<BTreeSet<String>>,
     /// Tick periods by root context.
     pub(crate) tick_periods: BTreeMap<u32, Duration>,
     pub(crate) shared_data: SharedData,
@@ -116,6 +118,7 @@ impl VmState {
             call_reply: None,
             dispatched: Vec::new(),
             next_call_token: 0,
+            clusters: None,
             tick_periods: BTreeMap::new(),
             shared_data: SharedData::default(),
             metrics: Metrics::default(),

@@ -83,8 +83,10 @@ pub enum CallOutcome {
     Timeout,
     /// Nothing listens there.
     Refused,
-    /// The connection is reset before a reply.
+    /// The connection is reset before the reply's headers: Envoy answers 503 in the service's place.
     Reset,
+    /// The connection is reset behind the reply's headers: the plugin is called back without any.
+    ResetMidway,
 }
 
 /// The services around a gateway.

@@ -1,38 +1,17 @@
 //! The table's world around a real Envoy: listeners for every setup, an authorization service, an upstream.
 
 use std::{
-    env,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
 };
 
 use crate::{
     http::{Headers, Message},
+    outcome::{Outcome, compared},
     process::{Envoy, Listener},
     service::{Reply, Service},
-    table::{AUTHORIZATION_CLUSTER, Expected, REFUSING_CLUSTER, Row, Setup},
+    table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Row, Setup},
 };
-
-/// Everything of an answered request that Envoy and the embedded host have to agree on; headers are sorted.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) status: u16,
-    pub(crate) headers: Headers,
-    pub(crate) body: String,
-    /// The headers that the upstream got; `None` where the request was denied.
-    pub(crate) forwarded: Option<Headers>,
-    /// The headers of each callout that the authorization service got.
-    pub(crate) callouts: Vec<Headers>,
-}
-
-impl Outcome {
-    pub(crate) fn summary(&self) -> Expected {
-        // A status alone does not allow: only what reached the upstream did.
-        let status = if self.forwarded.is_none() && self.status == 200 { 0 } else { self.status };
-        Expected { status, asked: !self.callouts.is_empty() }
-    }
-}
 
 pub(crate) struct RealGateway {
     envoy: Envoy,
@@ -41,7 +20,7 @@ pub(crate) struct RealGateway {
 }
 
 impl RealGateway {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(plugin: &Path) -> Self {
         let authorization = Service::start(Reply::Status(200)).expect("an authorization service");
         let upstream = Service::start(Reply::Status(200)).expect("an upstream");
         let clusters = [
@@ -59,7 +38,7 @@ impl RealGateway {
                 normalize_path,
             })
             .collect();
-        Self { envoy: Envoy::start(&plugin(), &listeners, &clusters), authorization, upstream }
+        Self { envoy: Envoy::start(plugin, &listeners, &clusters), authorization, upstream }
     }
 
     /// Sends the row's request to the listener of its setup.
@@ -70,7 +49,7 @@ impl RealGateway {
         let mut forwarded = self.upstream.take_seen().into_iter();
         let outcome = Outcome {
             status: answer.status(),
-            headers: compared(answer.headers, &["connection", "date", "server", "x-envoy-upstream-service-time"]),
+            headers: compared(answer.headers),
             body: answer.body.escape_ascii().to_string(),
             forwarded: forwarded.next().map(received),
             callouts: self.authorization.take_seen().into_iter().map(received).collect(),
@@ -94,23 +73,5 @@ fn received(message: Message) -> Headers {
             *name = ":authority".to_owned();
         }
     }
-    compared(headers, &["x-envoy-expected-rq-timeout-ms", "x-envoy-internal", "x-forwarded-proto", "x-request-id"])
-}
-
-fn compared(mut headers: Headers, envoys_own: &[&str]) -> Headers {
-    headers.retain(|(name, _)| !envoys_own.contains(&name.as_str()));
-    headers.sort();
-    headers
-}
-
-/// The plugin of this workspace.
-fn plugin() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "gwauthz-filter", "--target", "wasm32-wasip1", "--release"])
-        .current_dir(&root)
-        .status();
-    assert!(build.expect("run cargo").success(), "the plugin builds");
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("wasm32-wasip1/release/gwauthz_filter.wasm")
+    compared(headers)
 }

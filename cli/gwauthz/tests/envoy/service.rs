@@ -16,7 +16,9 @@ pub(crate) enum Reply {
     /// Keeps the connection and stays silent.
     Never,
     /// Closes the connection instead of answering.
-    Reset,
+    HangUp,
+    /// Closes the connection after the headers of an answer.
+    HangUpMidway,
 }
 
 pub(crate) struct Service {
@@ -68,7 +70,11 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
         match reply {
             Reply::Status(status) => write!(&*stream, "HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n")?,
             Reply::Never => {}
-            Reply::Reset => return Ok(()),
+            Reply::HangUp => return Ok(()),
+            Reply::HangUpMidway => {
+                write!(&*stream, "HTTP/1.1 200 Told\r\ncontent-length: 9\r\n\r\n")?;
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -129,13 +129,18 @@ fn verdicts() -> impl Iterator<Item = Row> {
         row("service fails", Reply::Status(500), denied_after_asking(503)),
         row("service redirects", Reply::Status(302), denied_after_asking(503)),
         row("service says 204, which is not 200", Reply::Status(204), denied_after_asking(503)),
-        row("service hangs up", Reply::Reset, denied_after_asking(503)),
+        row("service hangs up", Reply::HangUp, denied_after_asking(503)),
+        row("service hangs up in mid-reply", Reply::HangUpMidway, denied_after_asking(503)),
         row("service stays silent", Reply::Never, denied_after_asking(503)).under(Setup::Hasty),
         row("service refuses connections", Reply::Status(200), denied(503)).under(Setup::Refused),
         row("cluster unknown", Reply::Status(200), denied(503)).under(Setup::UnknownCluster),
         Row::new("POST", with_token("/orders").method("POST").header("content-length", "0"), ALLOWED),
         Row::new("HEAD", with_token("/orders").method("HEAD"), ALLOWED),
-        Row::new("PURGE, an extension method", with_token("/orders").method("PURGE"), ALLOWED),
+        Row::new(
+            "PURGE, an extension method",
+            with_token("/orders").method("PURGE").header("content-length", "0"),
+            ALLOWED,
+        ),
     ]
     .into_iter()
 }
@@ -235,6 +240,9 @@ fn seed() -> impl Iterator<Item = Row> {
         row("seed: rejected", with_token("/"), denied_after_asking(401)).service(Reply::Status(401)),
         row("seed: revoked", with_token("/"), denied_after_asking(403)).service(Reply::Status(403)),
         row("seed: service fails", with_token("/"), denied_after_asking(503)).service(Reply::Status(500)),
+        row("seed: service hangs up", with_token("/"), denied_after_asking(503)).service(Reply::HangUp),
+        row("seed: service hangs up in mid-reply", with_token("/"), denied_after_asking(503))
+            .service(Reply::HangUpMidway),
         row("seed: bypass", Request::get("/public/x"), BYPASSED),
         row("seed: the hole is closed", Request::get("/healthcare"), denied(401)),
     ]

@@ -38,7 +38,8 @@ impl Events {
                     (Some(local_reply(504, "upstream request timeout")), call.timeout)
                 }
                 CallOutcome::Refused => (Some(local_reply(503, CONNECTION_REFUSED)), Duration::ZERO),
-                CallOutcome::Reset => (None, Duration::ZERO),
+                CallOutcome::Reset => (Some(local_reply(503, CONNECTION_RESET)), Duration::ZERO),
+                CallOutcome::ResetMidway => (None, Duration::ZERO),
             };
             self.replies.push(Reply { at: sent + delay, token, response, sent, call });
         }
@@ -99,6 +100,10 @@ impl Events {
 
 /// What Envoy puts into the body where nothing listens.
 const CONNECTION_REFUSED: &str = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused";
+
+/// What Envoy puts into the body where the service hangs up before its reply.
+const CONNECTION_RESET: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
 
 /// A reply that Envoy makes up for a service that gave none.
 fn local_reply(status: u16, body: &str) -> HttpResponse {

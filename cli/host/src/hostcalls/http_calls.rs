@@ -32,7 +32,9 @@ pub(super) fn http_call(
     let headers = HeaderMap::decode(&guest.read(headers, headers_size)?)?;
     let body = guest.read(body, body_size)?;
     let trailers = HeaderMap::decode(&guest.read(trailers, trailers_size)?)?;
+    let known = guest.state().clusters.as_ref().is_none_or(|clusters| clusters.contains(&upstream));
     if upstream.is_empty()
+        || !known
         || [":path", ":method", ":authority"].iter().any(|name| headers.first(name.as_bytes()).is_none())
     {
         return Err(Status::BadArgument.into());

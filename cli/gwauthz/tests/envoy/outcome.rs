@@ -1,0 +1,43 @@
+//! What became of a request, in a form in which two gateways can be compared.
+
+use crate::{http::Headers, table::Expected};
+
+/// Everything of an answered request that Envoy and the embedded host have to agree on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: String,
+    /// The headers that the upstream got; `None` where the request was denied.
+    pub(crate) forwarded: Option<Headers>,
+    /// The headers of each callout.
+    pub(crate) callouts: Vec<Headers>,
+}
+
+/// What Envoy adds after the plugin, to responses and to what it forwards.
+const ENVOYS_OWN: [&str; 8] = [
+    "connection",
+    "date",
+    "server",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-internal",
+    "x-envoy-upstream-service-time",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
+impl Outcome {
+    /// What a person would look at first.
+    pub(crate) fn summary(&self) -> Expected {
+        // A status alone does not allow: only what reached the upstream did.
+        let status = if self.forwarded.is_none() && self.status == 200 { 0 } else { self.status };
+        Expected { status, asked: !self.callouts.is_empty() }
+    }
+}
+
+/// The headers that are compared, sorted: the order of different headers has no meaning (RFC 9110, section 5.3).
+pub(crate) fn compared(headers: impl IntoIterator<Item = (String, String)>) -> Headers {
+    let mut headers: Headers = headers.into_iter().filter(|(name, _)| !ENVOYS_OWN.contains(&name.as_str())).collect();
+    headers.sort();
+    headers
+}
