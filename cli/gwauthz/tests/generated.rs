@@ -1,5 +1,5 @@
 //! The committed completions and man page are what the binary prints today. `cargo xtask generate` rewrites them: it
-//! runs this test with `GWAUTHZ_REGENERATE` set.
+//! runs this test with `GWAUTHZ_BLESS` set.
 #![expect(clippy::expect_used, reason = "a test fails by panicking and says why")]
 
 use std::{env, fs, path::Path, process::Command};
@@ -17,7 +17,7 @@ const COMPLETIONS: [(&str, &str); 6] = [
 #[test]
 fn completions_are_fresh() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../completions");
-    let regenerate = env::var_os("GWAUTHZ_REGENERATE").is_some();
+    let regenerate = env::var_os("GWAUTHZ_BLESS").is_some();
     for (shell, file) in COMPLETIONS {
         let output =
             Command::new(env!("CARGO_BIN_EXE_gwauthz")).args(["completions", shell]).output().expect("run gwauthz");
