@@ -94,14 +94,17 @@ impl From<Error> for Failure {
             ),
             Error::NotFound { .. } => (Exit::Io, Some("check the repository and the tag, or push it first".to_owned())),
             Error::Transient { .. } => (Exit::Transient, Some("try again later".to_owned())),
+            Error::Client { .. } => (
+                Exit::Io,
+                Some("install your system's root certificates, or name a file with SSL_CERT_FILE".to_owned()),
+            ),
             Error::DigestMismatch { .. } => {
                 (Exit::No, Some("tell whoever runs the registry; a proxy on the way may be at fault, too".to_owned()))
             }
             Error::Rejected { .. }
             | Error::SignatureManifest { .. }
             | Error::TooLarge { .. }
-            | Error::Protocol { .. }
-            | Error::Client { .. } => (Exit::Io, None),
+            | Error::Protocol { .. } => (Exit::Io, None),
         };
         let mut diagnostic = MietteDiagnostic::new(error.to_string());
         diagnostic.help = help;
