@@ -180,7 +180,8 @@ impl Transport {
         let error = error.without_url();
         let cause = causes(&error);
         if error.is_builder() {
-            Error::Client { cause }
+            // Our own URLs are sound: this one came from the registry, and leads nowhere or into the clear.
+            self.protocol(&format!("it names a URL that cannot be used ({cause})"))
         } else if error.is_connect() && !error.is_timeout() {
             Error::Unreachable { registry: self.host.clone(), cause }
         } else {
