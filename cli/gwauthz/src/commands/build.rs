@@ -1,0 +1,93 @@
+//! `gwauthz build`: from a plugin's crate to a module that a gateway loads.
+
+use std::{
+    fs::Permissions,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use gwauthz_host::MAX_MODULE_BYTES;
+use indicatif::HumanBytes;
+use serde_json::json;
+
+use crate::{
+    exit::{Exit, Failure},
+    input,
+    module::{self, cargo, digest},
+    output::{Format, json},
+    terminal::Terminal,
+};
+
+/// Build a plugin into a module that gateways load
+///
+/// Builds the plugin of the checkout, or any proxy-wasm crate, for wasm32-wasip1, then checks what came out: the ABI
+/// version, that a gateway has every import, and that it starts. The same sources give the same bytes in every folder.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Crate to build [default: the plugin of this checkout]
+    #[arg(long, value_name = "CARGO_TOML")]
+    manifest_path: Option<PathBuf>,
+    /// Write the module to FILE [default: left in cargo's target folder]
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+}
+
+impl BuildArgs {
+    pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let manifest = match self.manifest_path {
+            Some(path) => path,
+            None => module::plugin_manifest()?,
+        };
+        let built = cargo::build(&manifest, terminal)?.path;
+        let bytes = input::read("the module", &built, MAX_MODULE_BYTES as u64)?;
+        let checked = module::compiler(true, terminal)?.check(&bytes)?;
+        let path = match self.out {
+            Some(out) => {
+                write_whole(&out, &bytes)?;
+                out
+            }
+            None => built,
+        };
+        let sha256 = digest(&bytes);
+        terminal.print(&match self.format {
+            Format::Human => {
+                let size = HumanBytes(bytes.len() as u64);
+                format!(
+                    "Built {}\n\n  size    {size} ({} bytes)\n  sha256  {sha256}\n  abi     proxy-wasm {}\n",
+                    path.display(),
+                    bytes.len(),
+                    checked.abi()
+                )
+            }
+            Format::Json => json(&json!({
+                "schema": "gwauthz.build/v1",
+                "path": path,
+                "bytes": bytes.len(),
+                "sha256": sha256,
+                "abi": checked.abi().to_string(),
+            }))?,
+        })?;
+        Ok(Exit::Yes)
+    }
+}
+
+/// Writes a file whole or not at all, readable by all as other build products are.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: &std::io::Error| Failure::io("write the module to", path, error);
+    if path.is_dir() {
+        return Err(Failure::wrong(format!("{} is a folder", path.display()), "name the file to write"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(|error| failed(&error))?;
+    file.write_all(bytes).map_err(|error| failed(&error))?;
+    file.persist(path).map_err(|error| failed(&error.error))?;
+    Ok(())
+}
