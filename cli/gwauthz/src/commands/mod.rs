@@ -1,7 +1,9 @@
 //! One file a command: an arguments struct with `execute(self, &Terminal)`.
 
 mod completions;
+mod explain;
 mod keygen;
+mod lint;
 mod push;
 mod verify;
 
@@ -16,7 +18,9 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Completions(completions::CompletionsArgs),
+    Explain(explain::ExplainArgs),
     Keygen(keygen::KeygenArgs),
+    Lint(lint::LintArgs),
     Push(push::PushArgs),
     Verify(verify::VerifyArgs),
 }
@@ -25,7 +29,9 @@ impl Command {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self {
             Self::Completions(args) => args.execute(terminal),
+            Self::Explain(args) => args.execute(terminal),
             Self::Keygen(args) => args.execute(terminal),
+            Self::Lint(args) => args.execute(terminal),
             Self::Push(args) => args.execute(terminal),
             Self::Verify(args) => args.execute(terminal),
         }

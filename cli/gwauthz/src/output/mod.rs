@@ -1,5 +1,10 @@
 //! One file an output format: pure functions from a result to text.
 
+pub(crate) mod github;
+pub(crate) mod human;
+pub(crate) mod json;
+pub(crate) mod sarif;
+
 use clap::ValueEnum;
 use serde::Serialize;
 

@@ -89,16 +89,12 @@ impl<'a> Fields<'a> {
         if (least..=most).contains(&length) {
             return Some(Spanned { value: text, span: field.label() });
         }
-        let message = if length < least {
-            format!("`{path}` is empty")
+        let (message, help) = if length < least {
+            (format!("`{path}` is empty"), format!("give `{path}` a value"))
         } else {
-            format!("`{path}` has {length} characters, at most {most} are allowed")
+            (format!("`{path}` has {length} characters, at most {most} are allowed"), "shorten it".to_owned())
         };
-        violations.push(Violation {
-            span: field.label(),
-            message,
-            help: format!("give `{path}` a value, or leave it out"),
-        });
+        violations.push(Violation { span: field.label(), message, help });
         None
     }
 
@@ -178,6 +174,6 @@ fn wrong_type(span: Span, path: &str, expected: &str, found: &Node<'_>) -> Viola
     Violation {
         span,
         message: format!("`{path}` is {}, expected {expected}", found.kind()),
-        help: format!("give `{path}` {expected}, or leave it out"),
+        help: format!("give `{path}` {expected}"),
     }
 }

@@ -153,7 +153,7 @@ impl<'a> WasmPlugin<'a> {
                         "`{}` is read as the scheme of `url`, which must be oci, file, http or https",
                         spelling::shown(scheme)
                     ),
-                    help: format!("for an image write oci://{}", spelling::shown(url.value)),
+                    help: "put `oci://` before the name of an image".into(),
                 }),
                 Err(UrlError::NotUrl) => violations.push(Violation {
                     span: url.span,

@@ -11,7 +11,7 @@ pub(in crate::rules) static RULE: Rule = Rule {
     code: Code(402),
     name: "tokenless-accepted",
     summary: "a request without a token passes Istio's checks",
-    why: "RequestAuthentication refuses a wrong token and accepts none at all. Only an AuthorizationPolicy with `requestPrincipals` refuses a request without one; none of the given files has it. The plugin is then the only check, also on paths that it bypasses and while it is being replaced.",
+    why: "RequestAuthentication refuses a wrong token and accepts none at all. Only an AuthorizationPolicy with `requestPrincipals` refuses a request without one; none of the given files has it. The plugin is then the only check, and a path that it bypasses has none.",
     gain: "Every path that the plugin does not check, without a token.",
     source: "Istio, RequestAuthentication reference: requests without a token are accepted",
     vector: vectors::OPEN_GATEWAY,
