@@ -1,6 +1,7 @@
 //! HTTP with a registry: who we are, what is tried again, what an answer stands for.
 
 use std::{
+    error::Error as _,
     io::Read as _,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
@@ -82,7 +83,9 @@ impl Transport {
                 request.headers_mut().insert(AUTHORIZATION, header);
             }
             let response = self.http.execute(request).map_err(|error| self.failed(action, error))?;
-            if response.status() != StatusCode::UNAUTHORIZED || asked {
+            // Nor may others ask for it, where a redirect has led to them.
+            let ours = response.url().origin() == self.base.origin();
+            if response.status() != StatusCode::UNAUTHORIZED || asked || !ours {
                 return Ok(response);
             }
             asked = true;
@@ -168,7 +171,11 @@ impl Transport {
     ) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let read = response.take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(|error| self.transient(action, causes(&error), None))?;
+        read.map_err(|error| {
+            // The error's own text would tell the URL.
+            let cause = error.source().map_or_else(|| error.kind().to_string(), causes_from);
+            self.transient(action, cause, None)
+        })?;
         if bytes.len() as u64 > limit {
             return Err(Error::TooLarge { what, limit });
         }
@@ -220,20 +227,22 @@ fn explanation(body: &[u8]) -> Option<String> {
     Some(printable(&format!("{} {}", code.as_str()?, error.message)))
 }
 
-/// The outer error says little: its causes are told, where it has some.
+/// What lies behind `error`, whose own text says little; that text where nothing does.
 fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
+    error.source().map_or_else(|| error.to_string(), causes_from)
+}
+
+fn causes_from(first: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = first.to_string();
+    let mut next = first.source();
+    while let Some(cause) = next {
+        let part = cause.to_string();
         // Many layers repeat the one below.
         if !text.ends_with(&part) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
+            text.push_str(": ");
             text.push_str(&part);
         }
-        cause = error.source();
+        next = cause.source();
     }
-    if text.is_empty() { error.to_string() } else { text }
+    text
 }

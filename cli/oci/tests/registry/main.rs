@@ -217,6 +217,24 @@ fn logs_in_with_a_name_and_a_password() {
 }
 
 #[test]
+fn exchanges_an_identity_token() {
+    let server = Server::start();
+    let realm = format!(r#"Bearer realm="http://{}/token",service="test""#, server.address);
+    server.fail(move |request| {
+        if request.path == "/token" {
+            let form = "scope=repository%3Aacme%2Fauthz%3Apull%2Cpush&service=test\
+                        &grant_type=refresh_token&client_id=gwauthz&refresh_token=refresh";
+            assert_eq!((request.method.as_str(), request.body.as_slice()), ("POST", form.as_bytes()));
+            return Some(Fault::Answer(200, Vec::new(), br#"{"access_token":"access"}"#.to_vec()));
+        }
+        let valid = request.headers.get("authorization").is_some_and(|sent| sent == "Bearer access");
+        (!valid).then(|| Fault::Answer(401, vec![("www-authenticate", realm.clone())], Vec::new()))
+    });
+    let credentials = Some(Credentials::IdentityToken("refresh".to_owned().into()));
+    Client { credentials, ..Client::new() }.push(&server, None).unwrap();
+}
+
+#[test]
 fn credentials_stay_with_the_registry() {
     let (server, storage) = (Server::start(), Server::start());
     let location = format!("http://{}/v2/acme/authz/blobs/uploads/1?state=x", storage.address);
@@ -231,6 +249,17 @@ fn credentials_stay_with_the_registry() {
     });
     Client::with_password("secret").push(&server, None).unwrap();
     assert_eq!(storage.log().len(), 2);
+
+    // The storage asks for them, too, and names a place to send them.
+    server.state(|state| state.blobs.clear());
+    storage.fail(|request| {
+        assert!(!request.headers.contains_key("authorization"));
+        let challenge = format!(r#"Bearer realm="http://{}/token""#, request.headers["host"]);
+        Some(Fault::Answer(401, vec![("www-authenticate", challenge)], Vec::new()))
+    });
+    let refused = Client::with_password("secret").push(&server, None);
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    assert_eq!(storage.log().len(), 1);
 }
 
 #[test]
