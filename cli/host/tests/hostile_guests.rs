@@ -1,0 +1,299 @@
+//! Guests that are broken, hostile or unlucky: the host answers, and lives on.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+use std::time::{Duration, SystemTime};
+
+use gwauthz_host::{
+    CallOutcome, Compiler, Ending, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, LogLevel, ModuleError,
+    Outcome, StartError, VirtualClock, World,
+};
+
+/// Answers every callout with 200 after a second.
+struct Services;
+
+impl World for Services {
+    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
+        CallOutcome::Reply { response: HttpResponse::new(200), delay: Duration::from_secs(1) }
+    }
+
+    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
+        HttpResponse::new(200)
+    }
+}
+
+/// A module that is complete but for its functions, which may use 64 KiB of memory, an allocator that always gives
+/// offset 4096, and the imports that tests need.
+fn guest(functions: &str) -> Vec<u8> {
+    guest_with("(func (export \"proxy_on_memory_allocate\") (param i32) (result i32) i32.const 4096)", functions)
+}
+
+fn guest_with(allocator: &str, functions: &str) -> Vec<u8> {
+    let module = format!(
+        r#"(module
+            (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+            (import "env" "proxy_get_header_map_pairs" (func $get_pairs (param i32 i32 i32) (result i32)))
+            (import "env" "proxy_set_header_map_pairs" (func $set_pairs (param i32 i32 i32) (result i32)))
+            (import "env" "proxy_get_header_map_value" (func $get_value (param i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_get_buffer_bytes" (func $get_buffer (param i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_send_local_response" (func $respond (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_http_call" (func $http_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+            (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
+            (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
+            (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
+            (import "env" "proxy_get_property" (func $get_property (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "proxy_abi_version_0_2_1"))
+            {allocator}
+            ;; Answers the request with its argument as the status.
+            (func $answer (param i32)
+                (drop (call $respond (local.get 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1))))
+            {functions})"#
+    );
+    wat::parse_str(module).unwrap()
+}
+
+fn start(module: &[u8]) -> Result<Gateway<Services>, StartError> {
+    let module = Compiler::new(None).unwrap().compile(module)?;
+    let clock = VirtualClock::starting_at(SystemTime::UNIX_EPOCH);
+    Gateway::start(
+        &module,
+        GatewayConfig { plugin_configuration: b"{}".to_vec(), vm_configuration: Vec::new(), clock },
+        Services,
+    )
+}
+
+fn request(module: &[u8]) -> Outcome {
+    start(module).unwrap_or_else(|error| panic!("{error}")).request(&HttpRequest::new("GET", "h", b"/"))
+}
+
+/// What a host call in `on_request_headers` answers.
+fn status_of(call: &str) -> u16 {
+    let outcome = request(&guest(&format!(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $answer (i32.add (i32.const 200) {call})) (i32.const 1))"#
+    )));
+    outcome.response.status() - 200
+}
+
+fn refused(module: &[u8]) -> ModuleError {
+    match Compiler::new(None).unwrap().check(module) {
+        Ok(_) => panic!("the module was accepted"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn what_is_not_a_plugin_is_refused_by_name() {
+    assert!(matches!(refused(b""), ModuleError::NotWasm { .. }));
+    assert!(matches!(refused(b"#!/bin/sh"), ModuleError::NotWasm { .. }));
+    assert!(matches!(refused(b"(module)"), ModuleError::NotWasm { .. }));
+    assert!(matches!(refused(b"\0asm\x0d\0\x01\0"), ModuleError::Component));
+    assert!(matches!(refused(b"\0asm\x01\0\0\0\xff\xff\xff"), ModuleError::Invalid(_)));
+    let plain = wat::parse_str(
+        r#"(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 0))"#,
+    )
+    .unwrap();
+    assert!(matches!(refused(&plain), ModuleError::NoAbiVersion { .. }));
+    let newer = wat::parse_str(
+        r#"(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 0) (func (export "proxy_abi_version_0_2_100")))"#,
+    )
+    .unwrap();
+    assert!(refused(&newer).to_string().contains("proxy_abi_version_0_2_100"));
+    let no_memory = wat::parse_str(r#"(module (func (export "proxy_abi_version_0_2_1")))"#).unwrap();
+    assert!(matches!(refused(&no_memory), ModuleError::MissingExport { .. }));
+}
+
+#[test]
+fn unknown_imports_are_all_named() {
+    let module = wat::parse_str(
+        r#"(module (import "env" "proxy_teleport" (func)) (import "wasi_snapshot_preview1" "sock_accept" (func)) (import "env" "proxy_log" (func (param i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 0) (func (export "proxy_abi_version_0_2_1")))"#,
+    )
+    .unwrap();
+    let error = refused(&module).to_string();
+    assert!(
+        error.contains("env.proxy_teleport")
+            && error.contains("wasi_snapshot_preview1.sock_accept")
+            && !error.contains("proxy_log"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_import_of_another_type_is_refused() {
+    let module = wat::parse_str(
+        r#"(module (import "env" "proxy_log" (func (param i64))) (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 0) (func (export "proxy_abi_version_0_2_1")))"#,
+    )
+    .unwrap();
+    assert!(matches!(refused(&module), ModuleError::Invalid(_)));
+}
+
+#[test]
+fn a_trap_at_start_is_an_error() {
+    for start in ["unreachable", "(loop br 0)"] {
+        let module = guest(&format!("(func (export \"_initialize\") {start})"));
+        let ModuleError::TrapAtStart(fault) = refused(&module) else { panic!("no trap") };
+        assert_eq!(fault.callback, "_initialize");
+    }
+}
+
+#[test]
+fn pointers_out_of_memory_are_refused() {
+    for call in [
+        // A message that ends behind the memory, begins behind it, or wraps round.
+        "(call $log (i32.const 2) (i32.const 65535) (i32.const 2))",
+        "(call $log (i32.const 2) (i32.const -1) (i32.const 1))",
+        "(call $log (i32.const 2) (i32.const -1) (i32.const -1))",
+        // Out pointers behind the memory.
+        "(call $get_pairs (i32.const 0) (i32.const 65533) (i32.const 0))",
+        "(call $get_pairs (i32.const 0) (i32.const 0) (i32.const -4))",
+        "(call $http_call (i32.const -1) (i32.const 9) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))",
+    ] {
+        assert_eq!(status_of(call), 6, "{call}");
+    }
+}
+
+#[test]
+fn values_out_of_range_are_bad_arguments() {
+    for call in [
+        "(call $log (i32.const 6) (i32.const 0) (i32.const 0))",
+        "(call $get_pairs (i32.const 8) (i32.const 0) (i32.const 4))",
+        "(call $get_pairs (i32.const 6) (i32.const 0) (i32.const 4))",
+        "(call $get_buffer (i32.const 9) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 4))",
+        "(call $get_buffer (i32.const 7) (i32.const -1) (i32.const 1) (i32.const 0) (i32.const 4))",
+        "(call $continue (i32.const 4))",
+        "(call $effective (i32.const 99))",
+        // Headers whose sizes do not fit.
+        "(block (result i32) (i32.store (i32.const 0) (i32.const 100)) (call $set_pairs (i32.const 0) (i32.const 0) (i32.const 8)))",
+        // A callout without pseudo-headers.
+        "(call $http_call (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))",
+    ] {
+        assert_eq!(status_of(call), 2, "{call}");
+    }
+    assert_eq!(
+        status_of("(call $get_buffer (i32.const 5) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 4))"),
+        1
+    );
+    assert_eq!(status_of("(call $get_value (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 4))"), 1);
+}
+
+#[test]
+fn a_function_that_is_not_there_yet_says_so_by_name() {
+    let module = guest(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $answer (i32.add (i32.const 200) (call $get_property (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))) (i32.const 1))"#,
+    );
+    let outcome = request(&module);
+    assert_eq!(outcome.response.status(), 212);
+    assert_eq!(outcome.unimplemented, ["proxy_get_property"]);
+}
+
+#[test]
+fn an_allocator_that_fails_or_traps_harms_only_the_guest() {
+    let null = guest_with(
+        "(func (export \"malloc\") (param i32) (result i32) i32.const 0)",
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $answer (i32.add (i32.const 200) (call $get_pairs (i32.const 0) (i32.const 0) (i32.const 4)))) (i32.const 1))"#,
+    );
+    assert_eq!(request(&null).response.status(), 206);
+    let trap = guest_with(
+        "(func (export \"malloc\") (param i32) (result i32) unreachable)",
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $get_pairs (i32.const 0) (i32.const 0) (i32.const 4)))"#,
+    );
+    let outcome = request(&trap);
+    assert!(matches!(outcome.ending, Ending::Trapped(_)));
+    assert_eq!(outcome.response.status(), 503);
+}
+
+#[test]
+fn a_trap_closes_the_gateway() {
+    let module = guest(
+        r#"(func $deep unreachable) (func $headers (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $deep) (i32.const 0))"#,
+    );
+    let mut gateway = start(&module).unwrap_or_else(|error| panic!("{error}"));
+    for _ in 0..2 {
+        let outcome = gateway.request(&HttpRequest::new("GET", "h", b"/"));
+        let Ending::Trapped(fault) = &outcome.ending else { panic!("{outcome:?}") };
+        assert_eq!(fault.backtrace, ["deep", "headers"]);
+        assert_eq!((outcome.response.status(), outcome.is_allowed()), (503, false));
+    }
+}
+
+#[test]
+fn a_guest_that_loops_is_stopped() {
+    let outcome = request(&guest(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (loop br 0) (i32.const 0))"#,
+    ));
+    let Ending::Trapped(fault) = outcome.ending else { panic!("not stopped") };
+    assert!(fault.reason.contains("ran for more than"), "{fault}");
+}
+
+#[test]
+fn memory_and_logs_have_bounds() {
+    let outcome = request(&guest(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (local $i i32)
+            ;; 4 GiB cannot be had, and asking for them is no trap.
+            (if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable))
+            (loop
+                (drop (call $log (i32.const 2) (i32.const 0) (i32.const 65536)))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if 0 (i32.lt_u (local.get $i) (i32.const 1000))))
+            (i32.const 0))"#,
+    ));
+    assert_eq!(outcome.ending, Ending::Served);
+    let logged: usize = outcome.logs.iter().map(|line| line.message.len()).sum();
+    assert!(logged < 5 * 1024 * 1024, "{logged}");
+    let last = outcome.logs.last().unwrap();
+    assert!(last.level == LogLevel::Warn && last.message.contains("dropped"), "{last:?}");
+}
+
+#[test]
+fn a_request_that_is_held_for_ever_is_named() {
+    let outcome =
+        request(&guest(r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))"#));
+    assert_eq!(outcome.ending, Ending::Hung);
+    assert!(!outcome.is_allowed());
+}
+
+#[test]
+fn the_first_answer_stands_and_overrides_the_action() {
+    let outcome = request(&guest(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 401)) (call $answer (i32.const 200)) (i32.const 0))
+           (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 200)) (i32.const 1))"#,
+    ));
+    assert_eq!((outcome.response.status(), outcome.is_allowed()), (401, false));
+}
+
+#[test]
+fn a_tick_can_release_a_request() {
+    let outcome = request(&guest(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (drop (call $tick (i32.const 50))) (i32.const 1))
+           (func (export "proxy_on_tick") (param i32) (drop (call $effective (i32.const 2))) (drop (call $continue (i32.const 0))))"#,
+    ));
+    assert_eq!(outcome.ending, Ending::Served);
+}
+
+#[test]
+fn a_closed_stream_is_not_allowed() {
+    let outcome = request(&guest(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (drop (call $close (i32.const 0))) (i32.const 0))"#,
+    ));
+    assert_eq!((outcome.ending, outcome.forwarded), (Ending::Closed, None));
+}
+
+#[test]
+fn a_refused_configuration_keeps_the_gateway_from_starting() {
+    let module = guest(r#"(func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 0))"#);
+    assert!(matches!(start(&module), Err(StartError::Refused(refusal)) if refusal.callback == "proxy_on_configure"));
+    let module = guest(r#"(func (export "proxy_on_configure") (param i32 i32) (result i32) unreachable)"#);
+    assert!(matches!(start(&module), Err(StartError::Trapped(..))));
+}
+
+#[test]
+fn a_callback_of_another_type_is_refused() {
+    let module = guest(r#"(func (export "proxy_on_request_headers") (param i32) (result i32) (i32.const 0))"#);
+    assert!(matches!(start(&module), Err(StartError::Module(ModuleError::Invalid(_)))));
+}
