@@ -9,6 +9,7 @@ mod commands;
 mod exit;
 mod input;
 mod manifests;
+mod module;
 mod output;
 mod passphrase;
 mod registry;

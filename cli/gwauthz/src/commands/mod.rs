@@ -1,10 +1,12 @@
 //! One file a command: an arguments struct with `execute(self, &Terminal)`.
 
+mod build;
 mod completions;
 mod explain;
 mod keygen;
 mod lint;
 mod push;
+mod test;
 mod verify;
 
 use clap::Subcommand;
@@ -17,22 +19,26 @@ use crate::{
 /// What gwauthz can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Build(build::BuildArgs),
     Completions(completions::CompletionsArgs),
     Explain(explain::ExplainArgs),
     Keygen(keygen::KeygenArgs),
     Lint(lint::LintArgs),
     Push(push::PushArgs),
+    Test(test::TestArgs),
     Verify(verify::VerifyArgs),
 }
 
 impl Command {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self {
+            Self::Build(args) => args.execute(terminal),
             Self::Completions(args) => args.execute(terminal),
             Self::Explain(args) => args.execute(terminal),
             Self::Keygen(args) => args.execute(terminal),
             Self::Lint(args) => args.execute(terminal),
             Self::Push(args) => args.execute(terminal),
+            Self::Test(args) => args.execute(terminal),
             Self::Verify(args) => args.execute(terminal),
         }
     }
