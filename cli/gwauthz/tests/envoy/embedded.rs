@@ -6,9 +6,11 @@ use std::{
 };
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Module,
+    CallOutcome, Compiler, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Module, StartError,
     VirtualClock, World,
 };
+
+use serde_json::Value;
 
 use crate::{
     http::{Headers, Request},
@@ -29,13 +31,18 @@ impl EmbeddedGateway {
         Self { module: compiler.compile(&bytes).expect("the plugin compiles") }
     }
 
+    /// What the plugin logs when it refuses this configuration.
+    pub(crate) fn refusal(&self, plugin_config: &Value) -> String {
+        match Gateway::start(&self.module, config(plugin_config), TableWorld { authorization: Reply::Never }) {
+            Err(StartError::Refused(refusal)) => refusal.logs.into_iter().map(|line| line.message).collect(),
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("the plugin takes {plugin_config}"),
+        }
+    }
+
     /// Sends the row's request through a gateway of its setup.
     pub(crate) fn answer(&self, row: &Row) -> Outcome {
-        let config = GatewayConfig {
-            plugin_configuration: row.setup.plugin_config().to_string().into_bytes(),
-            vm_configuration: Vec::new(),
-            clock: VirtualClock::starting_at(SystemTime::now()),
-        };
+        let config = config(&row.setup.plugin_config());
         let world = TableWorld { authorization: row.authorization };
         let gateway =
             Gateway::start(&self.module, config, world).unwrap_or_else(|error| panic!("{}: {error}", row.name));
@@ -45,7 +52,9 @@ impl EmbeddedGateway {
             status: outcome.response.status(),
             headers: compared(text(&outcome.response.headers).filter(|(name, _)| name != ":status")),
             body: outcome.response.body.escape_ascii().to_string(),
-            forwarded: outcome.forwarded.map(|request| sent(&request.headers)),
+            forwarded: outcome
+                .forwarded
+                .map(|request| (sent(&request.headers), request.body.escape_ascii().to_string())),
             callouts: outcome
                 .callouts
                 .iter()
@@ -53,6 +62,14 @@ impl EmbeddedGateway {
                 .map(|callout| sent(&callout.call.headers))
                 .collect(),
         }
+    }
+}
+
+fn config(plugin_config: &Value) -> GatewayConfig {
+    GatewayConfig {
+        plugin_configuration: plugin_config.to_string().into_bytes(),
+        vm_configuration: Vec::new(),
+        clock: VirtualClock::starting_at(SystemTime::now()),
     }
 }
 
@@ -84,6 +101,7 @@ impl World for TableWorld {
 fn received(request: &Request) -> HttpRequest {
     let mut received = HttpRequest::new(request.method, Request::AUTHORITY, request.path.as_bytes());
     request.headers.iter().for_each(|(name, value)| received.headers.add(name, value));
+    received.body = request.body.as_bytes().to_vec();
     received
 }
 

@@ -1,14 +1,11 @@
 //! The table's world around a real Envoy: listeners for every setup, an authorization service, an upstream.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-};
+use std::path::Path;
 
 use crate::{
     http::{Headers, Message},
     outcome::{Outcome, compared},
-    process::{Envoy, Listener},
+    process::{Envoy, Listener, NOBODY},
     service::{Reply, Service},
     table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Row, Setup},
 };
@@ -26,8 +23,7 @@ impl RealGateway {
         let clusters = [
             (AUTHORIZATION_CLUSTER, authorization.address),
             ("upstream", upstream.address),
-            // Nothing listens on the port of tcpmux.
-            (REFUSING_CLUSTER, SocketAddr::from((Ipv4Addr::LOCALHOST, 1))),
+            (REFUSING_CLUSTER, NOBODY),
         ];
         let listeners: Vec<_> = Setup::ALL
             .into_iter()
@@ -41,6 +37,11 @@ impl RealGateway {
         Self { envoy: Envoy::start(plugin, &listeners, &clusters), authorization, upstream }
     }
 
+    /// Everything that was logged.
+    pub(crate) fn log(&self) -> String {
+        self.envoy.log()
+    }
+
     /// Sends the row's request to the listener of its setup.
     pub(crate) fn answer(&self, row: &Row, normalized: bool) -> Outcome {
         self.authorization.reply_with(row.authorization);
@@ -51,8 +52,8 @@ impl RealGateway {
             status: answer.status(),
             headers: compared(answer.headers),
             body: answer.body.escape_ascii().to_string(),
-            forwarded: forwarded.next().map(received),
-            callouts: self.authorization.take_seen().into_iter().map(received).collect(),
+            forwarded: forwarded.next().map(|message| (received(&message), message.body.escape_ascii().to_string())),
+            callouts: self.authorization.take_seen().iter().map(received).collect(),
         };
         assert!(forwarded.next().is_none(), "{}: the upstream got the request twice", row.name);
         outcome
@@ -64,9 +65,9 @@ fn listener_name(setup: Setup, normalized: bool) -> String {
 }
 
 /// A request as a filter would see it: the request line as pseudo-headers, Envoy's own additions left out.
-fn received(message: Message) -> Headers {
+fn received(message: &Message) -> Headers {
     let mut line = message.start.split(' ').map(str::to_owned);
-    let mut headers = message.headers;
+    let mut headers = message.headers.clone();
     headers.extend([":method", ":path"].map(|name| (name.to_owned(), line.next().unwrap_or_default())));
     for (name, _) in &mut headers {
         if name == "host" {

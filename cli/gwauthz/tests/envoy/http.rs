@@ -20,13 +20,14 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) path: String,
     pub(crate) headers: Vec<(&'static str, Vec<u8>)>,
+    pub(crate) body: &'static str,
 }
 
 impl Request {
     pub(crate) const AUTHORITY: &'static str = "api.example.com";
 
     pub(crate) fn get(path: &str) -> Self {
-        Self { method: "GET", path: path.to_owned(), headers: Vec::new() }
+        Self { method: "GET", path: path.to_owned(), headers: Vec::new(), body: "" }
     }
 
     pub(crate) fn method(self, method: &'static str) -> Self {
@@ -36,6 +37,11 @@ impl Request {
     pub(crate) fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name, value.as_ref().to_vec()));
         self
+    }
+
+    /// A POST of this body.
+    pub(crate) fn posting(self, body: &'static str) -> Self {
+        Self { body, ..self }.method("POST").header("content-length", body.len().to_string())
     }
 
     /// Sends the request and reads the answer to its end.
@@ -48,6 +54,7 @@ impl Request {
             wire.extend_from_slice(b"\r\n");
         }
         wire.extend_from_slice(b"connection: close\r\n\r\n");
+        wire.extend_from_slice(self.body.as_bytes());
 
         let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;

@@ -16,7 +16,15 @@ mod process;
 mod service;
 mod table;
 
-use crate::{embedded::EmbeddedGateway, gateway::RealGateway, outcome::Outcome, plugin::plugin, table::rows};
+use serde_json::json;
+
+use crate::{
+    embedded::EmbeddedGateway,
+    gateway::RealGateway,
+    plugin::plugin,
+    process::{Envoy, Listener},
+    table::{TOKEN, rows},
+};
 
 #[test]
 fn the_embedded_host_answers_the_table() {
@@ -40,6 +48,19 @@ fn envoy_answers_the_table_as_the_embedded_host_does() {
         (embedded != real).then(|| format!("{}: embedded {embedded:#?}\nEnvoy {real:#?}", row.name))
     });
     none(differences);
+    assert!(!real.log().contains(TOKEN), "a token was logged: {}", real.log());
+}
+
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_refuses_what_the_plugin_refuses() {
+    let plugin = plugin();
+    let plugin_config = json!({"clutser": "authz"});
+    let expected = "clutser: unknown key, did you mean `cluster`?";
+    let embedded = EmbeddedGateway::load(&plugin).refusal(&plugin_config);
+    assert!(embedded.contains(expected), "{embedded}");
+    let real = Envoy::refusal(&plugin, Listener { name: "refused".to_owned(), plugin_config, normalize_path: false });
+    assert!(real.contains(&embedded), "embedded: {embedded}\nEnvoy: {real}");
 }
 
 #[test]
@@ -47,7 +68,7 @@ fn envoy_answers_the_table_as_the_embedded_host_does() {
 fn envoy_answers_the_table_with_normalized_paths() {
     let real = RealGateway::start(&plugin());
     let surprises = rows().into_iter().filter_map(|row| {
-        let outcome: Outcome = real.answer(&row, true);
+        let outcome = real.answer(&row, true);
         let expected = row.expected_on(true);
         (outcome.summary() != expected).then(|| format!("{}: expected {expected:?}, got {outcome:#?}", row.name))
     });

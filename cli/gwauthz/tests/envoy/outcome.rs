@@ -8,8 +8,8 @@ pub(crate) struct Outcome {
     pub(crate) status: u16,
     pub(crate) headers: Headers,
     pub(crate) body: String,
-    /// The headers that the upstream got; `None` where the request was denied.
-    pub(crate) forwarded: Option<Headers>,
+    /// The headers and the body that the upstream got; `None` where the request was denied.
+    pub(crate) forwarded: Option<(Headers, String)>,
     /// The headers of each callout.
     pub(crate) callouts: Vec<Headers>,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs, io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command},
     thread,
@@ -14,8 +14,11 @@ use tempfile::TempDir;
 
 use crate::http::Request;
 
+/// The port of tcpmux, on which nothing listens.
+pub(crate) const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 /// How long Envoy may take to compile the plugin and listen.
 const START: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
 
 /// A gateway with one listener a plugin configuration; ends with this value.
 pub(crate) struct Envoy {
@@ -32,11 +35,48 @@ pub(crate) struct Listener {
 }
 
 impl Envoy {
+    /// Starts Envoy with a configuration that it refuses; what it logged before it ended.
+    pub(crate) fn refusal(plugin: &Path, listener: Listener) -> String {
+        let mut envoy = Self::spawn(plugin, &[listener], &[("upstream", NOBODY)]);
+        let deadline = Instant::now() + START;
+        while envoy.process.try_wait().expect("ask for envoy's exit status").is_none() {
+            assert!(Instant::now() < deadline, "envoy goes on with a configuration that the plugin refuses");
+            thread::sleep(POLL);
+        }
+        envoy.log()
+    }
+
     /// Starts Envoy and waits until it is ready to serve.
     ///
     /// # Panics
     /// Where Envoy is not there, ends early, or is not ready in time; its log is in the message.
     pub(crate) fn start(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Self {
+        let mut envoy = Self::spawn(plugin, listeners, clusters);
+        let deadline = Instant::now() + START;
+        while envoy.listeners.is_empty() {
+            match envoy.ready_listeners() {
+                Ok(listeners) => envoy.listeners = listeners,
+                Err(error) => {
+                    let ended = envoy.process.try_wait().expect("ask for envoy's exit status");
+                    assert!(ended.is_none() && Instant::now() < deadline, "envoy is not ready: {error}, {ended:?}");
+                    thread::sleep(POLL);
+                }
+            }
+        }
+        envoy
+    }
+
+    /// Everything that Envoy and the plugin have logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Where the listener of this name listens.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        self.listeners.iter().find(|(listener, _)| listener == name).expect("a configured listener").1
+    }
+
+    fn spawn(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Self {
         let bin = env::var_os("GWAUTHZ_INTEROP_BIN")
             .expect("GWAUTHZ_INTEROP_BIN names the folder of envoy: run `cargo xtask test`");
         let folder = TempDir::new().expect("a temporary folder");
@@ -49,29 +89,20 @@ impl Envoy {
             .arg(file("bootstrap.json"))
             .arg("--admin-address-path")
             .arg(file("admin"))
-            .args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"])
+            .args([
+                "--concurrency",
+                "1",
+                "--use-dynamic-base-id",
+                "--log-level",
+                "warning",
+                "--component-log-level",
+                "wasm:info",
+            ])
             .stdout(log.try_clone().expect("share the log"))
             .stderr(log)
             .spawn()
             .expect("start envoy");
-        let mut envoy = Self { process, folder, listeners: Vec::new() };
-        let deadline = Instant::now() + START;
-        while envoy.listeners.is_empty() {
-            match envoy.ready_listeners() {
-                Ok(listeners) => envoy.listeners = listeners,
-                Err(error) => {
-                    let ended = envoy.process.try_wait().expect("ask for envoy's exit status");
-                    assert!(ended.is_none() && Instant::now() < deadline, "envoy is not ready: {error}, {ended:?}");
-                    thread::sleep(Duration::from_millis(20));
-                }
-            }
-        }
-        envoy
-    }
-
-    /// Where the listener of this name listens.
-    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
-        self.listeners.iter().find(|(listener, _)| listener == name).expect("a configured listener").1
+        Self { process, folder, listeners: Vec::new() }
     }
 
     /// The ports that Envoy chose, once it serves.
@@ -99,7 +130,7 @@ impl Drop for Envoy {
         let _ = self.process.kill();
         let _ = self.process.wait();
         if thread::panicking() {
-            eprintln!("envoy's log:\n{}", fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+            eprintln!("envoy's log:\n{}", self.log());
         }
     }
 }

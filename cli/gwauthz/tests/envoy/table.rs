@@ -75,7 +75,7 @@ const fn denied_after_asking(status: u16) -> Expected {
 }
 
 /// `{"alg":"ES256"}`, `{"jti":"a-token"}` and what stands for a signature: that is the authorization service's business.
-const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJhLXRva2VuIn0.YSBzaWduYXR1cmU";
+pub(crate) const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJhLXRva2VuIn0.YSBzaWduYXR1cmU";
 
 fn with_token(path: &str) -> Request {
     Request::get(path).header("authorization", format!("Bearer {TOKEN}"))
@@ -134,13 +134,12 @@ fn verdicts() -> impl Iterator<Item = Row> {
         row("service stays silent", Reply::Never, denied_after_asking(503)).under(Setup::Hasty),
         row("service refuses connections", Reply::Status(200), denied(503)).under(Setup::Refused),
         row("cluster unknown", Reply::Status(200), denied(503)).under(Setup::UnknownCluster),
-        Row::new("POST", with_token("/orders").method("POST").header("content-length", "0"), ALLOWED),
+        Row::new("POST", with_token("/orders").posting("{\"item\":1}"), ALLOWED),
+        Row::new("POST, revoked", with_token("/orders").posting("{}"), denied_after_asking(403))
+            .service(Reply::Status(403)),
+        Row::new("POST without a token", Request::get("/orders").posting("{}"), denied(401)),
         Row::new("HEAD", with_token("/orders").method("HEAD"), ALLOWED),
-        Row::new(
-            "PURGE, an extension method",
-            with_token("/orders").method("PURGE").header("content-length", "0"),
-            ALLOWED,
-        ),
+        Row::new("PURGE, an extension method", with_token("/orders").posting("").method("PURGE"), ALLOWED),
     ]
     .into_iter()
 }
