@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gwauthz_oci::{Access, Digest, Image, MAX_MODULE_BYTES, PrivateKey, Published, TaggedReference, Uploaded, push};
+use gwauthz_oci::{Access, Digest, Image, PrivateKey, Published, TaggedReference, Uploaded, push};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::{
     commands::verify::MAX_KEY_BYTES,
     exit::{Exit, Failure},
-    input,
+    input, module,
     output::{Format, json},
     passphrase::PassphraseArgs,
     registry::RegistryArgs,
@@ -27,9 +27,9 @@ pub(crate) struct PushArgs {
     /// Where to, with a tag: ghcr.io/acme/authz:1.4.0
     #[arg(value_name = "REF")]
     reference: TaggedReference,
-    /// Module to push
+    /// Module to push [default: the embedded plugin, or that of this checkout]
     #[arg(long, value_name = "FILE")]
-    module: PathBuf,
+    module: Option<PathBuf>,
     /// Private key to sign with, as `gwauthz keygen` and cosign write it
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -50,8 +50,9 @@ pub(crate) struct PushArgs {
 
 impl PushArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let module = input::read("the module", &self.module, MAX_MODULE_BYTES as u64)?;
         let key = self.private_key()?;
+        let module = module::choose(self.module.as_deref(), terminal)?.bytes;
+        module::compiler(true, terminal)?.check(&module)?;
         let image = Image::new(&module)?;
         let published = if self.dry_run {
             None
