@@ -33,6 +33,8 @@ impl ExplainArgs {
     }
 }
 
+/// How wide text is set, in columns.
+const WIDTH: usize = 100;
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 
 fn explain(rule: &Rule) -> String {
@@ -40,6 +42,7 @@ fn explain(rule: &Rule) -> String {
     let (severity, score) = (vector.severity(), vector.score());
     let manifest = |text: &str| text.lines().fold(String::new(), |shown, line| shown + "    " + line + "\n");
     let (bad, good) = (manifest(bad), manifest(good));
+    let [summary, why, gain, source] = [summary, why, gain, source].map(|text| textwrap::fill(text, WIDTH));
     format!(
         "{HEADING}{code} {name}{HEADING:#}\n{summary}\n\n\
          {HEADING}Why{HEADING:#}\n{why}\n\n\

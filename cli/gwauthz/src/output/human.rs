@@ -17,6 +17,10 @@ pub(crate) fn render(sources: &Sources, report: &Report, handler: &GraphicalRepo
     for diagnostic in &report.diagnostics {
         // Writing to a String fails only where a label lies outside of its source, which a test rules out.
         let _ = handler.render_report(&mut text, &Rendered::new(diagnostic, &views));
+        let source = diagnostic.primary.location.source;
+        for label in diagnostic.secondary.iter().filter(|label| label.location.source != source) {
+            let _ = handler.render_report(&mut text, &Rendered::elsewhere(label, &views));
+        }
         text.push('\n');
     }
     text.push_str(&summary(report, views.len()));
@@ -48,20 +52,15 @@ struct Rendered<'a> {
     help: Option<String>,
     view: Option<&'a View<'a>>,
     labels: Vec<LabeledSpan>,
-    /// Labels in other sources.
-    elsewhere: Vec<Rendered<'a>>,
 }
 
 impl<'a> Rendered<'a> {
     fn new(diagnostic: &'a Diagnostic, views: &'a Views<'a>) -> Self {
         let Diagnostic { rule, severity, message, primary, secondary, help, .. } = diagnostic;
-        let view = |label: &Label| views.get(&label.location.source);
-        let (here, there): (Vec<_>, Vec<_>) =
-            secondary.iter().partition(|label| label.location.source == primary.location.source);
-        let main = LabeledSpan::new_primary_with_span(Some(primary.text.clone()), shown(primary, view(primary)));
-        let others = here
-            .into_iter()
-            .map(|label| LabeledSpan::new_with_span(Some(label.text.clone()), shown(label, view(label))));
+        let view = views.get(&primary.location.source);
+        let here = secondary.iter().filter(|label| label.location.source == primary.location.source);
+        let others = here.map(|label| LabeledSpan::new_with_span(Some(label.text.clone()), shown(label, view)));
+        let main = LabeledSpan::new_primary_with_span(Some(primary.text.clone()), shown(primary, view));
         Self {
             message,
             code: Some(format!("{} {} ({severity} {:.1})", rule.code, rule.name, rule.vector.score())),
@@ -71,13 +70,14 @@ impl<'a> Rendered<'a> {
                 Severity::Low => miette::Severity::Advice,
             },
             help: Some(format!("{help}\nattack: {}\nmore: gwauthz explain {}", rule.gain, rule.code)),
-            view: view(primary),
+            view,
             labels: iter::once(main).chain(others).collect(),
-            elsewhere: there.into_iter().map(|label| Self::elsewhere(label, view(label))).collect(),
         }
     }
 
-    fn elsewhere(label: &'a Label, view: Option<&'a View<'a>>) -> Self {
+    /// A label in another source than the primary one's.
+    fn elsewhere(label: &'a Label, views: &'a Views<'a>) -> Self {
+        let view = views.get(&label.location.source);
         Self {
             message: &label.text,
             code: None,
@@ -85,7 +85,6 @@ impl<'a> Rendered<'a> {
             help: None,
             view,
             labels: vec![LabeledSpan::underline(shown(label, view))],
-            elsewhere: Vec::new(),
         }
     }
 }
@@ -131,11 +130,6 @@ impl miette::Diagnostic for Rendered<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.labels.iter().cloned()))
-    }
-
-    fn related<'b>(&'b self) -> Option<Box<dyn Iterator<Item = &'b dyn miette::Diagnostic> + 'b>> {
-        let elsewhere = self.elsewhere.iter().map(|rendered| rendered as &dyn miette::Diagnostic);
-        (!self.elsewhere.is_empty()).then(|| Box::new(elsewhere) as Box<dyn Iterator<Item = _>>)
     }
 }
 
