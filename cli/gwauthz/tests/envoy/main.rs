@@ -21,14 +21,14 @@ use serde_json::json;
 use crate::{
     embedded::EmbeddedGateway,
     gateway::RealGateway,
-    plugin::plugin,
+    plugin::PLUGIN,
     process::{Envoy, Listener},
     table::{TOKEN, rows},
 };
 
 #[test]
 fn the_embedded_host_answers_the_table() {
-    let embedded = EmbeddedGateway::load(&plugin());
+    let embedded = EmbeddedGateway::load(&PLUGIN);
     let surprises = rows().into_iter().filter_map(|row| {
         let outcome = embedded.answer(&row);
         let expected = row.expected_on(false);
@@ -40,9 +40,8 @@ fn the_embedded_host_answers_the_table() {
 #[test]
 #[ignore = "needs Envoy: run `cargo xtask test`"]
 fn envoy_answers_the_table_as_the_embedded_host_does() {
-    let plugin = plugin();
-    let embedded = EmbeddedGateway::load(&plugin);
-    let real = RealGateway::start(&plugin);
+    let embedded = EmbeddedGateway::load(&PLUGIN);
+    let real = RealGateway::start(&PLUGIN);
     let differences = rows().into_iter().filter_map(|row| {
         let (embedded, real) = (embedded.answer(&row), real.answer(&row, false));
         (embedded != real).then(|| format!("{}: embedded {embedded:#?}\nEnvoy {real:#?}", row.name))
@@ -54,19 +53,18 @@ fn envoy_answers_the_table_as_the_embedded_host_does() {
 #[test]
 #[ignore = "needs Envoy: run `cargo xtask test`"]
 fn envoy_refuses_what_the_plugin_refuses() {
-    let plugin = plugin();
     let plugin_config = json!({"clutser": "authz"});
     let expected = "clutser: unknown key, did you mean `cluster`?";
-    let embedded = EmbeddedGateway::load(&plugin).refusal(&plugin_config);
+    let embedded = EmbeddedGateway::load(&PLUGIN).refusal(&plugin_config);
     assert!(embedded.contains(expected), "{embedded}");
-    let real = Envoy::refusal(&plugin, Listener { name: "refused".to_owned(), plugin_config, normalize_path: false });
+    let real = Envoy::refusal(&PLUGIN, Listener { name: "refused".to_owned(), plugin_config, normalize_path: false });
     assert!(real.contains(&embedded), "embedded: {embedded}\nEnvoy: {real}");
 }
 
 #[test]
 #[ignore = "needs Envoy: run `cargo xtask test`"]
 fn envoy_answers_the_table_with_normalized_paths() {
-    let real = RealGateway::start(&plugin());
+    let real = RealGateway::start(&PLUGIN);
     let surprises = rows().into_iter().filter_map(|row| {
         let outcome = real.answer(&row, true);
         let expected = row.expected_on(true);

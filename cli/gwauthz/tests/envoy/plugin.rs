@@ -1,19 +1,16 @@
-//! The plugin of this workspace, built.
+//! The plugin of this checkout, as `gwauthz build` makes it.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::PathBuf, process::Command, sync::LazyLock};
 
-/// The plugin of this workspace.
-pub(crate) fn plugin() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "gwauthz-filter", "--target", "wasm32-wasip1", "--release"])
-        .current_dir(&root)
-        .status();
-    assert!(build.expect("run cargo").success(), "the plugin builds");
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("wasm32-wasip1/release/gwauthz_filter.wasm")
-}
+use serde_json::Value;
+
+/// The module; built once.
+pub(crate) static PLUGIN: LazyLock<PathBuf> = LazyLock::new(|| {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let build =
+        Command::new(env!("CARGO_BIN_EXE_gwauthz")).args(["build", "--format", "json"]).current_dir(root).output();
+    let build = build.expect("run gwauthz");
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    let result: Value = serde_json::from_slice(&build.stdout).expect("JSON");
+    result["path"].as_str().expect("the module's path").into()
+});
