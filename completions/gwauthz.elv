@@ -27,8 +27,30 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
+            cand build 'Build a plugin into a module that gateways load'
             cand completions 'Print a completion script for a shell, or the man page'
+            cand explain 'Explain a lint rule: why it is one, what an attacker gains, what is right'
+            cand keygen 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
+            cand lint 'Find security and correctness defects in manifests around gateway plugins'
+            cand push 'Push a plugin to a registry, signed'
+            cand test 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+            cand verify 'Check that what a registry has was signed with a key'
             cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'gwauthz;build'= {
+            cand --manifest-path 'Crate to build [default: the plugin of this checkout]'
+            cand -o 'Write the module to FILE [default: left in cargo''s target folder]'
+            cand --out 'Write the module to FILE [default: left in cargo''s target folder]'
+            cand --format 'How to print the result'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
         }
         &'gwauthz;completions'= {
             cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
@@ -41,11 +63,130 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'gwauthz;explain'= {
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gwauthz;keygen'= {
+            cand --passphrase-file 'Read the passphrase of the key from FILE (such as /dev/fd/3) instead of COSIGN_PASSWORD or a prompt'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gwauthz;lint'= {
+            cand --format 'How to print the findings'
+            cand --persona 'Who reads them: each persona sees what the ones before see, and more'
+            cand --fail-on 'The least severity that fails'
+            cand --config 'The configuration; the nearest gwauthz.toml from here upwards by default'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gwauthz;push'= {
+            cand --module 'Module to push [default: the embedded plugin, or that of this checkout]'
+            cand --key 'Private key to sign with, as `gwauthz keygen` and cosign write it'
+            cand --format 'How to print the result'
+            cand --passphrase-file 'Read the passphrase of the key from FILE (such as /dev/fd/3) instead of COSIGN_PASSWORD or a prompt'
+            cand --username 'Log in as NAME instead of with what `docker login` or `podman login` stored'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand --unsigned 'Do not sign: nobody will be able to tell who made it'
+            cand --dry-run 'Only say what the digest will be; the network is not used'
+            cand --password-stdin 'Read the password or access token from standard input'
+            cand --plain-http 'Allow plain http, and everybody on the way to read along (a registry on this machine needs no permission)'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gwauthz;test'= {
+            cand --token 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted'
+            cand --claims 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away'
+            cand -c 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'
+            cand --config 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'
+            cand --plugin 'Which WasmPlugin in the manifest, where there are several'
+            cand --module 'Module to run [default: the embedded one, else the one of this checkout]'
+            cand --method 'Method of the request'
+            cand --path 'Path of the request, with its query'
+            cand --header 'Header of the request; may be given several times, and twice with one name'
+            cand --authz 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask'
+            cand --expect 'Which decision is the right one'
+            cand --format 'How to print the result'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand --no-cache 'Compile the module anew, and do not keep what was compiled'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gwauthz;verify'= {
+            cand --key 'Public key to verify with, as `gwauthz keygen` and cosign write it'
+            cand --format 'How to print the result'
+            cand --username 'Log in as NAME instead of with what `docker login` or `podman login` stored'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand --password-stdin 'Read the password or access token from standard input'
+            cand --plain-http 'Allow plain http, and everybody on the way to read along (a registry on this machine needs no permission)'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'gwauthz;help'= {
+            cand build 'Build a plugin into a module that gateways load'
             cand completions 'Print a completion script for a shell, or the man page'
+            cand explain 'Explain a lint rule: why it is one, what an attacker gains, what is right'
+            cand keygen 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
+            cand lint 'Find security and correctness defects in manifests around gateway plugins'
+            cand push 'Push a plugin to a registry, signed'
+            cand test 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+            cand verify 'Check that what a registry has was signed with a key'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
+        &'gwauthz;help;build'= {
+        }
         &'gwauthz;help;completions'= {
+        }
+        &'gwauthz;help;explain'= {
+        }
+        &'gwauthz;help;keygen'= {
+        }
+        &'gwauthz;help;lint'= {
+        }
+        &'gwauthz;help;push'= {
+        }
+        &'gwauthz;help;test'= {
+        }
+        &'gwauthz;help;verify'= {
         }
         &'gwauthz;help;help'= {
         }

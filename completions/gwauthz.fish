@@ -31,8 +31,26 @@ complete -c gwauthz -n "__fish_gwauthz_needs_command" -s q -l quiet -d 'Print re
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s h -l help -d 'Print help'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "build" -d 'Build a plugin into a module that gateways load'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "explain" -d 'Explain a lint rule: why it is one, what an attacker gains, what is right'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "keygen" -d 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "push" -d 'Push a plugin to a registry, signed'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "verify" -d 'Check that what a registry has was signed with a key'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l manifest-path -d 'Crate to build [default: the plugin of this checkout]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s o -l out -d 'Write the module to FILE [default: left in cargo\'s target folder]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l format -d 'How to print the result' -r -f -a "human\t'For people'
+json\t'For programs; the `schema` key names the layout'"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -40,5 +58,97 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s q -l qui
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from completions help" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -l passphrase-file -d 'Read the passphrase of the key from FILE (such as /dev/fd/3) instead of COSIGN_PASSWORD or a prompt' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -l format -d 'How to print the findings' -r -f -a "human\t'With the manifest\'s lines, for people'
+json\t'For programs; the schema is gwauthz.lint/v1'
+sarif\t'SARIF 2.1.0, for code scanning'
+github\t'Annotations of GitHub Actions'"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -l persona -d 'Who reads them: each persona sees what the ones before see, and more' -r -f -a "regular\t''
+pedantic\t''
+auditor\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -l fail-on -d 'The least severity that fails' -r -f -a "low\t''
+medium\t''
+high\t''
+critical\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -l config -d 'The configuration; the nearest gwauthz.toml from here upwards by default' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l module -d 'Module to push [default: the embedded plugin, or that of this checkout]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l key -d 'Private key to sign with, as `gwauthz keygen` and cosign write it' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l format -d 'How to print the result' -r -f -a "human\t'For people'
+json\t'For programs; the `schema` key names the layout'"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l passphrase-file -d 'Read the passphrase of the key from FILE (such as /dev/fd/3) instead of COSIGN_PASSWORD or a prompt' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l username -d 'Log in as NAME instead of with what `docker login` or `podman login` stored' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l unsigned -d 'Do not sign: nobody will be able to tell who made it'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l dry-run -d 'Only say what the digest will be; the network is not used'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l password-stdin -d 'Read the password or access token from standard input'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l plain-http -d 'Allow plain http, and everybody on the way to read along (a registry on this machine needs no permission)'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l plugin -d 'Which WasmPlugin in the manifest, where there are several' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l module -d 'Module to run [default: the embedded one, else the one of this checkout]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l method -d 'Method of the request' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l path -d 'Path of the request, with its query' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l header -d 'Header of the request; may be given several times, and twice with one name' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l authz -d 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l expect -d 'Which decision is the right one' -r -f -a "allow\t''
+deny\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l format -d 'How to print the result' -r -f -a "human\t'For people'
+json\t'For programs; the `schema` key names the layout'"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l no-cache -d 'Compile the module anew, and do not keep what was compiled'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l key -d 'Public key to verify with, as `gwauthz keygen` and cosign write it' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l format -d 'How to print the result' -r -f -a "human\t'For people'
+json\t'For programs; the `schema` key names the layout'"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l username -d 'Log in as NAME instead of with what `docker login` or `podman login` stored' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l password-stdin -d 'Read the password or access token from standard input'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l plain-http -d 'Allow plain http, and everybody on the way to read along (a registry on this machine needs no permission)'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "build" -d 'Build a plugin into a module that gateways load'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "explain" -d 'Explain a lint rule: why it is one, what an attacker gains, what is right'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "keygen" -d 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "push" -d 'Push a plugin to a registry, signed'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "verify" -d 'Check that what a registry has was signed with a key'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
