@@ -61,9 +61,9 @@ impl RegistryArgs {
 fn observer(terminal: Terminal, bar: ProgressBar) -> Observer {
     Observer::new(move |event| match event {
         Event::Upload { what, bytes } => {
-            bar.set_message(format!("uploading the {what}"));
-            bar.set_length(*bytes);
             bar.set_position(0);
+            bar.set_length(*bytes);
+            bar.set_message(format!("uploading the {what}"));
             bar.suspend(|| terminal.detail(&format!("uploading the {what}, {}", HumanBytes(*bytes))));
         }
         Event::Sent { bytes } => bar.set_position(*bytes),

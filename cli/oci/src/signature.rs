@@ -25,7 +25,7 @@ pub(crate) fn tag(digest: Digest) -> String {
 pub(crate) struct Payload {
     critical: Critical,
     /// What the signer adds with `cosign sign --annotations`; signed, and of no consequence here.
-    optional: Option<serde_json::Map<String, serde_json::Value>>,
+    optional: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -57,7 +57,7 @@ impl Payload {
                 image: SignedImage { docker_manifest_digest: digest.to_string() },
                 r#type: PAYLOAD_TYPE.to_owned(),
             },
-            optional: None,
+            optional: serde_json::Value::Null,
         }
     }
 
@@ -146,6 +146,7 @@ mod tests {
         for (from, to) in [
             ("cosign container", "atomic container"),
             (r#""optional""#, r#""required""#),
+            (r#","optional":{"by":"ci"}"#, ""),
             (r#"{"identity""#, r#"{"until":1,"identity""#),
             (r#","type":"cosign container image signature""#, ""),
             (r#"{"critical""#, r#"{"optional":null,"critical""#),

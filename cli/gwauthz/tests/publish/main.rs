@@ -3,7 +3,12 @@
 
 mod tools;
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
 
 use crate::tools::{DockerRegistry, Home, PASSPHRASE};
 
@@ -80,6 +85,25 @@ fn a_registry_that_is_not_there_is_an_error_of_the_registry() {
         assert_eq!(failed.code, 4, "{}", failed.stderr);
         assert!(failed.stderr.contains("127.0.0.1:1"), "{}", failed.stderr);
     }
+}
+
+#[test]
+fn a_registry_that_is_busy_is_tried_again_and_said_to_be_transient() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let push = format!("push {}/acme/authz:1 --module plugin.wasm --unsigned", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        for stream in listener.incoming().take(5) {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 429 X\r\nretry-after: 0\r\nconnection: close\r\n\r\n").unwrap();
+        }
+    });
+    let busy = home.gwauthz(&push);
+    server.join().unwrap();
+    assert_eq!(busy.code, 75, "{}", busy.stderr);
+    assert_eq!(busy.stderr.matches("trying again in 0.0 s").count(), 4, "{}", busy.stderr);
 }
 
 #[test]
