@@ -61,9 +61,9 @@ impl Registry {
             if self.has_blob(blob)? {
                 return Ok(false);
             }
-            // A session that a failed upload leaves behind is dirty, so each try opens its own.
-            let mut session = self.open_upload()?;
-            session.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
+            // What a failed upload leaves behind is dirty, so each try opens its own.
+            let mut location = self.open_upload()?;
+            location.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
             let length = blob.bytes.len() as u64;
             let response = self.transport.send(UPLOAD, || {
                 self.transport.observer.tell(&Event::Upload { what: blob.what, bytes: length });
@@ -71,7 +71,7 @@ impl Registry {
                     Upload { bytes: Cursor::new(Arc::clone(&blob.bytes)), observer: self.transport.observer.clone() };
                 self.transport
                     .http
-                    .put(session.clone())
+                    .put(location.clone())
                     .timeout(transfer_time(length))
                     .header(CONTENT_TYPE, "application/octet-stream")
                     .body(Body::sized(body, length))
