@@ -1,5 +1,4 @@
 //! RULES.md is what the registry says. `GWAUTHZ_BLESS=1 cargo test -p gwauthz-lint --test rules_md` writes it anew.
-#![expect(clippy::unwrap_used, clippy::format_push_string, reason = "a test may fail by panicking, and be slow")]
 
 use std::{env, fs, path::Path};
 
