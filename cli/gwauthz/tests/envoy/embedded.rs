@@ -84,7 +84,7 @@ impl World for TableWorld {
             (_, Reply::Status(status)) => {
                 CallOutcome::Reply { response: HttpResponse::new(status), delay: Duration::ZERO }
             }
-            (_, Reply::Never) => CallOutcome::Timeout,
+            (_, Reply::Never | Reply::Spelled) => CallOutcome::Timeout,
             (_, Reply::HangUp) => CallOutcome::Reset,
             (_, Reply::HangUpMidway) => CallOutcome::ResetMidway,
         }

@@ -1,9 +1,9 @@
 //! The table's world around a real Envoy: listeners for every setup, an authorization service, an upstream.
 
-use std::path::Path;
+use std::{path::Path, thread};
 
 use crate::{
-    http::{Headers, Message},
+    http::{Headers, Message, Request},
     outcome::{Outcome, compared},
     process::{Envoy, Listener, NOBODY},
     service::{Reply, Service},
@@ -35,6 +35,17 @@ impl RealGateway {
             })
             .collect();
         Self { envoy: Envoy::start(plugin, &listeners, &clusters), authorization, upstream }
+    }
+
+    /// Sends many requests at once, whose tokens spell what the service will say of them; their answers, in order.
+    pub(crate) fn answer_at_once(&self, setup: Setup, requests: Vec<Request>) -> Vec<u16> {
+        self.authorization.reply_with(Reply::Spelled);
+        let listener = self.envoy.listener(&listener_name(setup, false));
+        let sent: Vec<_> = requests
+            .into_iter()
+            .map(|request| thread::spawn(move || request.send(listener).expect("an answer").status()))
+            .collect();
+        sent.into_iter().map(|sent| sent.join().expect("a client")).collect()
     }
 
     /// Everything that was logged.

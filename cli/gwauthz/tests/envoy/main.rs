@@ -23,7 +23,7 @@ use crate::{
     gateway::RealGateway,
     plugin::PLUGIN,
     process::{Envoy, Listener},
-    table::{TOKEN, rows},
+    table::{Setup, TOKEN, rows, with_signature},
 };
 
 #[test]
@@ -71,6 +71,18 @@ fn envoy_answers_the_table_with_normalized_paths() {
         (outcome.summary() != expected).then(|| format!("{}: expected {expected:?}, got {outcome:#?}", row.name))
     });
     none(surprises);
+}
+
+/// The plugin holds them all at once and has to give each the reply to its own callout, in whatever order they come.
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_gives_each_of_many_requests_its_own_verdict() {
+    let real = RealGateway::start(&PLUGIN);
+    let verdicts = [("MjAw", 200), ("NDAz", 403), ("NTAw", 503)];
+    let expected: Vec<_> = verdicts.into_iter().cycle().take(60).collect();
+    let requests = expected.iter().map(|(spelled, _)| with_signature(spelled)).collect();
+    let expected: Vec<_> = expected.iter().map(|(_, status)| *status).collect();
+    assert_eq!(real.answer_at_once(Setup::Strict, requests), expected);
 }
 
 /// Fails with every row that is not as it should be, not with the first alone.

@@ -81,6 +81,12 @@ fn with_token(path: &str) -> Request {
     Request::get(path).header("authorization", format!("Bearer {TOKEN}"))
 }
 
+/// A request whose token has this signature.
+pub(crate) fn with_signature(signature: &str) -> Request {
+    let (signed, _) = TOKEN.rsplit_once('.').expect("a token of three segments");
+    Request::get("/").header("authorization", format!("Bearer {signed}.{signature}"))
+}
+
 fn with_authorization(value: impl AsRef<[u8]>) -> Request {
     Request::get("/").header("authorization", value)
 }
