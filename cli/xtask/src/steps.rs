@@ -2,7 +2,6 @@
 #![expect(clippy::print_stderr, reason = "stderr is all that xtask talks to; the tools that it runs own stdout")]
 
 use std::{
-    env,
     ffi::OsStr,
     io,
     path::{Path, PathBuf},
@@ -67,9 +66,9 @@ impl Steps {
         command
     }
 
-    /// The cargo that runs xtask, with arguments separated by spaces.
+    /// Cargo with arguments that are separated by spaces.
     pub(crate) fn cargo(&self, arguments: &str) -> Command {
-        let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = self.command("cargo");
         command.args(arguments.split_whitespace());
         command
     }
