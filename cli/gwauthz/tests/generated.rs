@@ -1,6 +1,5 @@
 //! The committed completions and man page are what the binary prints today. `cargo xtask generate` rewrites them: it
 //! runs this test with `GWAUTHZ_BLESS` set.
-#![expect(clippy::expect_used, reason = "a test fails by panicking and says why")]
 
 use std::{env, fs, path::Path, process::Command};
 
