@@ -69,17 +69,14 @@ impl Compiler {
             Some(module) => module,
             None => {
                 module::check_preamble(bytes)?;
-                let module = wasmtime::Module::from_binary(&self.engine, bytes)
-                    .map_err(|error| ModuleError::Invalid(format!("{error:#}")))?;
-                module::check_imports(&module)?;
-                module::check_exports(&module)?;
-                if let Some(cache) = &self.cache {
-                    cache.store(&self.engine, &sha256, &module);
-                }
-                module
+                wasmtime::Module::from_binary(&self.engine, bytes)
+                    .map_err(|error| ModuleError::Invalid(format!("{error:#}")))?
             }
         };
-        let abi = module::abi_version(&module)?;
+        let abi = module::check(&module)?;
+        if let (Some(cache), false) = (&self.cache, from_cache) {
+            cache.store(&self.engine, &sha256, &module);
+        }
         let mut linker = Linker::new(&self.engine);
         hostcalls::define(&mut linker)
             .and_then(|()| wasi::define(&mut linker))

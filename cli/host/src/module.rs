@@ -68,8 +68,16 @@ pub(crate) fn check_preamble(bytes: &[u8]) -> Result<(), ModuleError> {
     }
 }
 
+/// What a gateway looks at before it runs a module: gives the ABI version.
+pub(crate) fn check(module: &Module) -> Result<AbiVersion, ModuleError> {
+    let abi = abi_version(module)?;
+    check_imports(module)?;
+    check_exports(module)?;
+    Ok(abi)
+}
+
 /// The newest version that the module marks, as Envoy chooses.
-pub(crate) fn abi_version(module: &Module) -> Result<AbiVersion, ModuleError> {
+fn abi_version(module: &Module) -> Result<AbiVersion, ModuleError> {
     if let Some(version) =
         AbiVersion::ALL.into_iter().rev().find(|version| module.get_export(version.marker()).is_some())
     {
@@ -82,7 +90,7 @@ pub(crate) fn abi_version(module: &Module) -> Result<AbiVersion, ModuleError> {
 }
 
 /// Every import must be one of the host's, with its type.
-pub(crate) fn check_imports(module: &Module) -> Result<(), ModuleError> {
+fn check_imports(module: &Module) -> Result<(), ModuleError> {
     let mut names = Vec::new();
     for import in module.imports() {
         let known = match import.module() {
@@ -110,7 +118,7 @@ pub(crate) fn check_imports(module: &Module) -> Result<(), ModuleError> {
 }
 
 /// A memory, and a function by which the host can allocate in it.
-pub(crate) fn check_exports(module: &Module) -> Result<(), ModuleError> {
+fn check_exports(module: &Module) -> Result<(), ModuleError> {
     if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
         return Err(ModuleError::MissingExport { what: "a memory exported as `memory`" });
     }

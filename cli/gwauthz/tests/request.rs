@@ -1,0 +1,302 @@
+//! `gwauthz test` as a user runs it: the decision, the exit code, and what a wrong call is told.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+/// A run of `gwauthz test`.
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    fn result(&self) -> Value {
+        let output: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("{}{}", self.stdout, self.stderr));
+        assert_eq!(output["schema"], "gwauthz.test/v1");
+        output["results"][0].clone()
+    }
+
+    /// The decision and the status; the exit code must fit.
+    fn decision(&self) -> (String, u64) {
+        let result = self.result();
+        let decision = result["decision"].as_str().unwrap().to_owned();
+        assert_eq!(self.code, i32::from(decision == "deny"), "{}", self.stdout);
+        (decision, result["status"].as_u64().unwrap())
+    }
+}
+
+fn run(arguments: &[&str]) -> Run {
+    run_with(arguments, "", &[])
+}
+
+fn run_with(arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gwauthz"))
+        .arg("test")
+        .args(arguments)
+        .current_dir(root())
+        .env_remove("GWAUTHZ_TOKEN")
+        .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read leaves a closed pipe.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn json(arguments: &[&str]) -> Run {
+    run(&[arguments, &["--format", "json"]].concat())
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn allowed() -> (String, u64) {
+    ("allow".to_owned(), 200)
+}
+
+fn denied(status: u64) -> (String, u64) {
+    ("deny".to_owned(), status)
+}
+
+#[test]
+fn a_demo_token_is_allowed_and_the_callout_is_shown() {
+    let run = json(&["--token"]);
+    assert_eq!(run.decision(), allowed());
+    let result = run.result();
+    let callout = &result["callouts"][0];
+    assert_eq!(callout["cluster"], "outbound|8080||jwt-auth-service.default.svc.cluster.local");
+    assert_eq!(callout["authority"], "jwt-auth-service.default.svc.cluster.local");
+    assert_eq!(
+        (&callout["method"], &callout["path"], &callout["status"]),
+        (&"POST".into(), &"/authorize".into(), &200.into())
+    );
+    assert!(result["duration_ns"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn no_token_is_denied_without_a_callout() {
+    let run = json(&[]);
+    assert_eq!(run.decision(), denied(401));
+    assert_eq!(run.result()["callouts"], Value::Array(Vec::new()));
+    assert!(run.result()["reason"].as_str().unwrap().contains("missing_token"));
+}
+
+#[test]
+fn the_service_decides() {
+    for (authz, decision) in [
+        ("200", allowed()),
+        ("401", denied(401)),
+        ("403", denied(403)),
+        ("500", denied(503)),
+        ("204", denied(503)),
+        ("timeout", denied(503)),
+        ("refused", denied(503)),
+        ("reset", denied(503)),
+    ] {
+        assert_eq!(json(&["--token", "--authz", authz]).decision(), decision, "{authz}");
+    }
+}
+
+#[test]
+fn the_expected_decision_is_a_success() {
+    assert_eq!(run(&["--expect", "deny"]).code, 0);
+    assert_eq!(run(&["--token", "--expect", "deny"]).code, 1);
+}
+
+#[test]
+fn claims_shape_the_demo_token() {
+    assert!(
+        json(&["--token", "--claims", r#"{"exp":1}"#]).result()["reason"].as_str().unwrap().contains("expired_token")
+    );
+    assert!(json(&["--claims", r#"{"jti":null}"#]).result()["reason"].as_str().unwrap().contains("malformed_token"));
+    for wrong in ["{", "[]"] {
+        assert_eq!(run(&["--token", "--claims", wrong]).code, 2, "{wrong}");
+    }
+    assert_eq!(run(&["--token", "a.b.c", "--claims", "{}"]).code, 2);
+    assert_eq!(run(&["--claims", "@no-such-file"]).code, 4);
+}
+
+/// {"alg":"ES256"}.{"jti":"secret-id"}.signature
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJzZWNyZXQtaWQifQ.c2lnbmF0dXJl";
+
+#[test]
+fn a_token_can_stay_off_the_command_line_and_is_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    let at_file = format!("@{}", file.display());
+    for run in [
+        run_with(&["--token", "-", "-v"], &format!("{TOKEN}\n"), &[]),
+        run_with(&["--token", &at_file, "-v"], "", &[]),
+        run_with(&["-v"], "", &[("GWAUTHZ_TOKEN", TOKEN)]),
+        run_with(&["--token", "-v"], "", &[("GWAUTHZ_TOKEN", TOKEN)]),
+        run_with(&["-v", "--token", TOKEN, "--format", "json"], "", &[]),
+        run_with(&["-v", "--token", TOKEN, "--authz", "500"], "", &[]),
+    ] {
+        assert!(run.stdout.contains("/authorize"), "{}{}", run.stdout, run.stderr);
+        assert!(!run.stderr.contains("minted"), "{}", run.stderr);
+        for part in TOKEN.split('.').chain(["secret-id"]) {
+            assert!(!run.stdout.contains(part) && !run.stderr.contains(part), "{}{}", run.stdout, run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_garbage_is_the_plugins_to_refuse() {
+    for token in ["garbage", "a.b.c", "eyJhbGciOiJub25lIn0.eyJqdGkiOiJhIn0.", &"x".repeat(100_000)] {
+        assert_eq!(json(&["--token", token]).decision(), denied(401), "{token:.20}");
+    }
+    assert_eq!(run_with(&["--token", "-"], "two\nlines", &[]).code, 2);
+    assert_eq!(run_with(&["--token", "-"], &"x".repeat(2 << 20), &[]).code, 2);
+}
+
+#[test]
+fn the_configuration_comes_from_the_manifest() {
+    let run = json(&["--config", "fixtures/deploy/gateway.yaml", "--path", "/healthz/live"]);
+    assert_eq!(run.decision(), allowed());
+    let run = json(&["--config", "fixtures/deploy/gateway.yaml", "--path", "/healthz/..%2fadmin"]);
+    assert_eq!(run.decision(), denied(400));
+}
+
+#[test]
+fn a_wrong_configuration_says_what_the_plugin_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = |text: &str| {
+        let path = folder.path().join("deploy.yaml");
+        fs::write(&path, text).unwrap();
+        run(&["--token", "--config", path.to_str().unwrap()])
+    };
+    let plugin = |name: &str, config: &str| {
+        format!(
+            "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{name: {name}}}\nspec: {{url: oci://r/x, pluginConfig: {config}}}\n---\n"
+        )
+    };
+    for (text, code, said) in [
+        (plugin("a", "{cluster: c, timout: 1}"), 2, "did you mean `timeout`"),
+        (plugin("a", "{}"), 2, "cluster: required"),
+        (plugin("a", "{cluster: c}") + &plugin("b", "{cluster: d}"), 2, "--plugin NAME"),
+        ("kind: Service\n".to_owned(), 2, "no WasmPlugin"),
+        ("a: [".to_owned(), 2, "deploy.yaml"),
+        (String::new(), 2, "no WasmPlugin"),
+    ] {
+        let run = manifest(&text);
+        assert_eq!(run.code, code, "{text}");
+        assert!(run.stderr.contains(said) && run.stdout.is_empty(), "{text}: {}", run.stderr);
+    }
+    assert_eq!(run(&["--config", "no-such-file.yaml"]).code, 4);
+    assert_eq!(run(&["--config", "fixtures"]).code, 4);
+}
+
+#[test]
+fn a_module_that_is_none_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("module.wasm");
+    for (bytes, said) in [
+        (b"".as_slice(), "an empty file"),
+        (b"\x7fELF", "does not begin with"),
+        (b"\0asm\x0d\0\x01\0", "component"),
+        (b"\0asm\x01\0\0\0", "not a proxy-wasm plugin"),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let run = run(&["--token", "--module", file.to_str().unwrap()]);
+        assert_eq!(run.code, 2, "{said}");
+        assert!(run.stderr.contains(said) && run.stderr.contains("help:"), "{}", run.stderr);
+        assert!(!run.stderr.contains("RUST_BACKTRACE"), "{}", run.stderr);
+    }
+    assert_eq!(run(&["--module", folder.path().to_str().unwrap()]).code, 4);
+    assert_eq!(run(&["--module", "no-such-file.wasm"]).code, 4);
+}
+
+#[test]
+fn duplicate_headers_are_two_headers() {
+    let authorization = format!("authorization: Bearer {TOKEN}");
+    assert_eq!(json(&["--header", &authorization]).decision(), allowed());
+    assert_eq!(json(&["--header", &authorization, "--header", &authorization]).decision(), denied(401));
+}
+
+#[test]
+fn a_wrong_call_ends_with_2() {
+    for arguments in [
+        &["--authz", "maybe"][..],
+        &["--authz", "http://127.0.0.1/authorize"],
+        &["--expect", "both"],
+        &["--header", "no colon"],
+        &["--header", "a\u{20}b: c"],
+        &["--header", "a: b\nc"],
+        &["--method", ""],
+        &["--plugin", "a"],
+        &["--nonsense"],
+    ] {
+        let run = run(arguments);
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
+        assert!(run.stdout.is_empty());
+    }
+}
+
+/// The callout goes to a real service on loopback, with the plugin's own headers.
+#[test]
+fn a_real_authorization_service_is_asked() {
+    for (answer, decision) in [("200 OK", allowed()), ("403 Forbidden", denied(403))] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let service = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let mut request = Vec::new();
+            let mut buffer = [0; 1024];
+            while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                let count = stream.read(&mut buffer).unwrap();
+                assert!(count > 0, "the request ended early");
+                request.extend_from_slice(&buffer[..count]);
+            }
+            write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").unwrap();
+            String::from_utf8(request).unwrap().to_ascii_lowercase()
+        });
+        let run = json(&["--token", TOKEN, "--authz", &url]);
+        assert_eq!(run.decision(), decision);
+        let request = service.join().unwrap();
+        assert!(request.starts_with("post /authorize http/1.1\r\n"), "{request}");
+        assert!(request.contains("\r\nhost: jwt-auth-service.default.svc.cluster.local\r\n"), "{request}");
+        assert!(
+            request.contains(&format!("\r\nauthorization: bearer {}\r\n", TOKEN.to_ascii_lowercase())),
+            "{request}"
+        );
+    }
+}
+
+#[test]
+fn a_real_service_that_is_not_there_is_refused() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let run = json(&["--token", "--authz", &format!("http://127.0.0.1:{port}")]);
+    assert_eq!(run.decision(), denied(503));
+    assert_eq!(run.result()["callouts"][0]["status"], 503);
+}
+
+#[test]
+fn nothing_is_coloured_in_a_pipe_unless_asked() {
+    assert!(!run(&["--token"]).stdout.contains('\u{1b}'));
+    assert!(run(&["--token", "--color", "always"]).stdout.contains('\u{1b}'));
+    assert!(run(&["--token", "-q"]).stderr.is_empty());
+}
