@@ -43,6 +43,9 @@ pub(crate) struct Plugin<'a> {
     pub(crate) config: Option<Result<ParsedConfig, Vec<Issue>>>,
 }
 
+/// How many issues of one configuration are looked at: finding the place of one costs a pass over its object.
+const MAX_ISSUES: usize = 100;
+
 /// What a plugin is for, as far as the manifest and `gwauthz.toml` tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -101,9 +104,10 @@ impl<'a> Plugin<'a> {
             Some(Spanned { value: ModuleUrl::Oci(image), .. }) => image.repository,
             _ => wasm.url.map_or("", |url| url.value),
         };
-        let config = wasm
-            .config
-            .map(|entry| Config::from_json(&entry.value.to_json()).map_err(|errors| errors.issues().to_vec()));
+        let config = wasm.config.map(|entry| {
+            Config::from_json(&entry.value.to_json())
+                .map_err(|errors| errors.issues().iter().take(MAX_ISSUES).cloned().collect())
+        });
         let role = if settings.is_ours(repository)
             || wasm.config.is_some_and(|entry| has_our_keys(&entry.value, config.as_ref()))
         {
@@ -119,7 +123,7 @@ impl<'a> Plugin<'a> {
     /// Every issue that this project's plugin has with its configuration: errors, then warnings.
     pub(crate) fn issues(&self) -> &[Issue] {
         match &self.config {
-            Some(Ok(parsed)) => &parsed.warnings,
+            Some(Ok(parsed)) => parsed.warnings.get(..MAX_ISSUES).unwrap_or(&parsed.warnings),
             Some(Err(issues)) => issues,
             None => &[],
         }

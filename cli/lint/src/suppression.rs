@@ -11,6 +11,8 @@ use crate::{
 };
 
 const MARK: &str = "gwauthz: ignore";
+/// How many of them one file may have.
+const MAX_SUPPRESSIONS: usize = 10_000;
 
 /// The suppressions of one file.
 #[derive(Debug, Default)]
@@ -41,12 +43,14 @@ pub(crate) enum InvalidSuppression {
     NoCode,
     NoReason,
     Unknown(UnknownRule),
+    TooMany,
 }
 
 impl Suppressions {
     pub(crate) fn new(source: &Source, parsed: &Parsed<'_>) -> Self {
         let mut suppressions = Self::default();
         // From the last comment to the first, so that a block of comments finds the line below it in one pass.
+        let mut left = MAX_SUPPRESSIONS;
         let mut below: Option<(usize, Target)> = None;
         for comment in parsed.comments.iter().rev() {
             let line = source.position(comment.start).line;
@@ -63,6 +67,11 @@ impl Suppressions {
             };
             let text = source.slice(*comment).trim_start_matches('#').trim();
             if let Some(rest) = text.strip_prefix(MARK) {
+                left -= 1;
+                if left == 0 {
+                    suppressions.invalid.push((*comment, InvalidSuppression::TooMany));
+                    break;
+                }
                 suppressions.add(*comment, rest, target);
             }
         }

@@ -66,6 +66,23 @@ fn long_lines_and_many_comments_are_read() {
     }
 }
 
+#[test]
+fn many_mistakes_are_told_in_linear_time() {
+    let plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nspec:\n  url: file:///x.wasm\n";
+    let keys = |indent: &str| (0..50_000).map(|number| format!("{indent}timeuot{number}: 1\n")).collect::<String>();
+    for text in [
+        format!("{plugin}{}", keys("  ")),
+        format!("{plugin}  pluginConfig:\n    cluster: c\n    timeout: 1\n{}", keys("    ")),
+        format!("{plugin}  pluginConfig:\n    cluster: c\n    bypassPaths: [{}]\n", "'%', ".repeat(200_000)),
+        format!("{plugin}  selector:\n    matchLabels:\n{}", keys("      ")),
+        (0..50_000).map(|number| format!("# gwauthz: ignore[unpinned-imag{number}] reason\n")).collect(),
+    ] {
+        let started = Instant::now();
+        run(text.clone().into_bytes());
+        assert!(started.elapsed() < Duration::from_secs(20), "{}: {:?}", &text[..200], started.elapsed());
+    }
+}
+
 /// Pieces that make a random text more likely to reach the rules.
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![

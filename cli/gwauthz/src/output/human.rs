@@ -136,12 +136,13 @@ impl miette::Diagnostic for Rendered<'_> {
 /// A source as miette reads it: by the index of its lines, since miette's own scans from the start for each label.
 struct View<'a> {
     source: &'a Source,
+    name: Cow<'a, str>,
     text: Cow<'a, str>,
 }
 
 impl<'a> View<'a> {
     fn new(source: &'a Source) -> Self {
-        Self { source, text: harmless(source.text()) }
+        Self { source, name: harmless(source.name()), text: harmless(source.text()) }
     }
 
     /// The offset behind the last byte of a line, without its line break.
@@ -190,7 +191,7 @@ impl SourceCode for View<'_> {
         let data = self.text.as_bytes().get(start..end).ok_or(MietteError::OutOfBounds)?;
         let position = self.source.position(offset(start)?);
         Ok(Box::new(MietteSpanContents::new_named(
-            self.source.name().to_owned(),
+            self.name.to_string(),
             data,
             (start, end - start).into(),
             position.line - 1,

@@ -14,6 +14,9 @@ pub(crate) struct Violation {
     pub(crate) help: String,
 }
 
+/// How many unknown fields of one object are reported each: looking for near misses costs far more than all else.
+const MAX_UNKNOWN: usize = 100;
+
 /// An object while its fields are read; `path` is its own, for messages.
 pub(super) struct Fields<'a> {
     node: &'a Node<'a>,
@@ -156,16 +159,23 @@ impl<'a> Fields<'a> {
 
     /// Reports the fields that nobody has read: the API server drops them, or refuses them with strict validation.
     pub(super) fn finish(self, violations: &mut Vec<Violation>) {
-        for entry in self.node.entries() {
+        let unknown = |entry: &&'a Entry<'a>| self.known.iter().all(|known| *known != entry.key.value);
+        let mut unknown = self.node.entries().iter().filter(unknown);
+        for entry in unknown.by_ref().take(MAX_UNKNOWN) {
             let key = entry.key.value.as_ref();
-            if self.known.iter().all(|known| *known != key) {
-                let help = match spelling::nearest(key, self.known.iter().copied()) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("remove it; `{}` has {}", self.path, self.known.join(", ")),
-                };
-                let message = format!("`{}` has no field `{}`: it has no effect", self.path, spelling::shown(key));
-                violations.push(Violation { span: entry.key.span, message, help });
-            }
+            let help = match spelling::nearest(key, self.known.iter().copied()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("remove it; `{}` has {}", self.path, self.known.join(", ")),
+            };
+            let message = format!("`{}` has no field `{}`: it has no effect", self.path, spelling::shown(key));
+            violations.push(Violation { span: entry.key.span, message, help });
+        }
+        if let Some(entry) = unknown.next() {
+            violations.push(Violation {
+                span: entry.key.span,
+                message: format!("`{}` has {} more fields that it does not have", self.path, unknown.count() + 1),
+                help: "remove them".into(),
+            });
         }
     }
 }

@@ -33,6 +33,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                 InvalidSuppression::NoCode => "no rule is named".to_owned(),
                 InvalidSuppression::NoReason => "a reason is required".to_owned(),
                 InvalidSuppression::Unknown(unknown) => unknown.to_string(),
+                InvalidSuppression::TooMany => "this one and those above it are too many for one file".to_owned(),
             };
             Finding::new(at(*span), message, "suppresses nothing", "write `# gwauthz: ignore[CODE] reason`")
         }));
