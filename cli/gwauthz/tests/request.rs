@@ -1,5 +1,5 @@
 //! `gwauthz test` as a user runs it: the decision, the exit code, and what a wrong call is told.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail by panicking")]
 
 use std::{
     fs,
