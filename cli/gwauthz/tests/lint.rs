@@ -181,4 +181,9 @@ fn a_line_of_any_length_is_shown_in_part() {
     let text = stdout(&output);
     assert!(text.contains("[a.yaml:1:100015]"), "{text}");
     assert!(text.contains("the one in force") && text.len() < 5000, "{text}");
+
+    fs::write(folder.path().join("a.yaml"), format!("{{a: 1, k: \"{long}\", a: 2}}\n")).unwrap();
+    let output = gwauthz(folder.path(), &["lint", "a.yaml"]).output().unwrap();
+    let text = stdout(&output);
+    assert!(text.contains("the one in force") && text.contains("read first") && text.len() < 5000, "{text}");
 }

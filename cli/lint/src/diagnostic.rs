@@ -103,3 +103,16 @@ impl Finding {
         self
     }
 }
+
+/// How many findings of one kind one file may have; beyond, they are counted.
+const MAX_OF_A_KIND: usize = 1000;
+
+/// At most so many findings as anyone reads; the last one then says how many more there are.
+pub(crate) fn first_of(mut findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut first: Vec<Finding> = findings.by_ref().take(MAX_OF_A_KIND).collect();
+    if let Some(mut next) = findings.next() {
+        next.message = format!("{}; {} more in this file", next.message, findings.count());
+        first.push(next);
+    }
+    first
+}

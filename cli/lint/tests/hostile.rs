@@ -13,6 +13,9 @@ fn run(bytes: Vec<u8>) -> (Sources, Report) {
     (sources, report)
 }
 
+/// Far above what any of these takes, on a busy machine and unoptimised; what is quadratic or worse takes longer.
+const SOON: Duration = Duration::from_secs(60);
+
 /// What stands behind each hostile document: its finding shows that it was read.
 const NEXT: &str = "\n---\nnext: 1\nnext: 2\n";
 
@@ -23,7 +26,7 @@ fn assert_error_and_next_document(hostile: &[u8], words: &str) {
     let shown = String::from_utf8_lossy(&hostile[..hostile.len().min(60)]);
     assert!(found.iter().any(|(name, message)| *name == "syntax" && message.contains(words)), "{shown}: {found:?}");
     assert!(found.iter().any(|(name, _)| *name == "duplicate-key"), "{shown}: {found:?}");
-    assert!(started.elapsed() < Duration::from_secs(20), "{shown}: {:?}", started.elapsed());
+    assert!(started.elapsed() < SOON, "{shown}: {:?}", started.elapsed());
 }
 
 #[test]
@@ -54,32 +57,35 @@ fn each_is_an_error_at_its_place() {
 #[test]
 fn long_lines_and_many_comments_are_read() {
     for text in [
-        format!("a: {}", "x".repeat(8_000_000)),
-        format!("a: \"{}\"", "x\\n".repeat(2_000_000)),
-        format!("a:\n{}  b: 1", "  # comment\n".repeat(200_000)),
-        format!("{}a: 1", "# gwauthz: ignore[GW101] reason\n".repeat(50_000)),
+        format!("a: {}", "x".repeat(1_000_000)),
+        format!("a: \"{}\"", "x\\n".repeat(500_000)),
+        format!("a:\n{}  b: 1", "  # comment\n".repeat(30_000)),
+        format!("{}a: 1", "# gwauthz: ignore[GW101] reason\n".repeat(15_000)),
     ] {
         let started = Instant::now();
         let (_, report) = run(format!("{text}{NEXT}").into_bytes());
         assert_eq!(report.documents, 2, "{}", &text[..40]);
-        assert!(started.elapsed() < Duration::from_secs(20), "{}: {:?}", &text[..40], started.elapsed());
+        assert!(started.elapsed() < SOON, "{}: {:?}", &text[..40], started.elapsed());
     }
 }
 
 #[test]
 fn many_mistakes_are_told_in_linear_time() {
     let plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nspec:\n  url: file:///x.wasm\n";
-    let keys = |indent: &str| (0..50_000).map(|number| format!("{indent}timeuot{number}: 1\n")).collect::<String>();
+    let keys = |indent: &str| (0..15_000).map(|number| format!("{indent}timeuot{number}: 1\n")).collect::<String>();
     for text in [
         format!("{plugin}{}", keys("  ")),
         format!("{plugin}  pluginConfig:\n    cluster: c\n    timeout: 1\n{}", keys("    ")),
-        format!("{plugin}  pluginConfig:\n    cluster: c\n    bypassPaths: [{}]\n", "'%', ".repeat(200_000)),
+        format!("{plugin}  pluginConfig:\n    cluster: c\n    bypassPaths: [{}]\n", "'%', ".repeat(30_000)),
         format!("{plugin}  selector:\n    matchLabels:\n{}", keys("      ")),
-        (0..50_000).map(|number| format!("# gwauthz: ignore[unpinned-imag{number}] reason\n")).collect(),
+        "a: 1\n".repeat(15_000),
+        "a: [\n---\n".repeat(15_000),
+        (0..15_000).map(|number| format!("# gwauthz: ignore[unpinned-imag{number}] reason\n")).collect(),
     ] {
         let started = Instant::now();
-        run(text.clone().into_bytes());
-        assert!(started.elapsed() < Duration::from_secs(20), "{}: {:?}", &text[..200], started.elapsed());
+        let (_, report) = run(text.clone().into_bytes());
+        assert!(report.diagnostics.len() < 12_000, "{}", report.diagnostics.len());
+        assert!(started.elapsed() < SOON, "{}: {:?}", &text[..200], started.elapsed());
     }
 }
 

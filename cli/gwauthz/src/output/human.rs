@@ -9,6 +9,8 @@ use miette::{
 
 /// How much of a line is shown around a label, in bytes; whole lines of ordinary length.
 const WINDOW: usize = 160;
+/// The longest text that two labels share, in bytes.
+const MAX_SNIPPET: usize = 2000;
 
 /// Every finding as a diagnostic, then a line that sums up.
 pub(crate) fn render(sources: &Sources, report: &Report, handler: &GraphicalReportHandler) -> String {
@@ -167,6 +169,10 @@ impl SourceCode for View<'_> {
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        // Labels that are far apart are shown apart: one line that held both would be wider than any terminal.
+        if span.len() > MAX_SNIPPET {
+            return Err(MietteError::OutOfBounds);
+        }
         let offset = |offset: usize| u32::try_from(offset).map_err(|_| MietteError::OutOfBounds);
         let (first, last) = (span.offset(), span.offset() + span.len());
         let (first_line, last_line) =

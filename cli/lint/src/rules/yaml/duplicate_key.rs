@@ -1,9 +1,9 @@
 //! GW902 duplicate-key.
 
 use crate::{
-    context::Context,
+    context::{Context, File},
     cvss::vectors,
-    diagnostic::Finding,
+    diagnostic::{Finding, first_of},
     rules::{Code, Confidence, Persona, Rule, fixture},
     source::Location,
     spelling,
@@ -25,14 +25,14 @@ pub(in crate::rules) static RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for file in context.files {
-        for (first, key) in file.parsed.documents.iter().flat_map(|document| &document.duplicates) {
-            let at = |span| Location { source: file.id, span };
+    let of_file = |file: &File<'_>| {
+        let at = |span| Location { source: file.id, span };
+        let duplicates = file.parsed.documents.iter().flat_map(|document| &document.duplicates);
+        first_of(duplicates.map(|(first, key)| {
             let message = format!("the key `{}` stands twice", spelling::shown(&key.value));
             let finding = Finding::new(at(key.span), message, "the one in force, mostly", "keep one of them");
-            findings.push(finding.because(at(*first), "the one that is read first"));
-        }
-    }
-    findings
+            finding.because(at(*first), "the one that is read first")
+        }))
+    };
+    context.files.iter().flat_map(of_file).collect()
 }

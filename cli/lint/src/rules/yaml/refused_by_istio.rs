@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     cvss::vectors,
-    diagnostic::Finding,
+    diagnostic::{Finding, first_of},
     resource::{Violation, WasmPlugin},
     rules::{Code, Confidence, Persona, Rule, fixture},
 };
@@ -29,7 +29,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             let Violation { span, message, help } = violation;
             Finding::new(plugin.head.at(*span), message, "refused by Istio", help)
         };
-        plugin.violations.iter().map(finding).collect()
+        first_of(plugin.violations.iter().map(finding))
     };
     context.resources.plugins.iter().flat_map(of_plugin).collect()
 }

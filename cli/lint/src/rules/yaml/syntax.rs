@@ -1,9 +1,9 @@
 //! GW904 syntax.
 
 use crate::{
-    context::Context,
+    context::{Context, File},
     cvss::vectors,
-    diagnostic::Finding,
+    diagnostic::{Finding, first_of},
     rules::{Code, Confidence, Persona, Rule, fixture},
     source::Location,
     tree::SyntaxErrorKind,
@@ -25,9 +25,8 @@ pub(in crate::rules) static RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for file in context.files {
-        findings.extend(file.parsed.errors.iter().map(|error| {
+    let of_file = |file: &File<'_>| {
+        first_of(file.parsed.errors.iter().map(|error| {
             let help = match error.kind {
                 SyntaxErrorKind::Template => "render it first: helm template CHART | gwauthz lint -",
                 SyntaxErrorKind::NotUtf8 => "save the file as UTF-8",
@@ -36,7 +35,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             };
             let location = Location { source: file.id, span: error.span };
             Finding::new(location, error.kind.to_string(), "not read from here on", help)
-        }));
-    }
-    findings
+        }))
+    };
+    context.files.iter().flat_map(of_file).collect()
 }
