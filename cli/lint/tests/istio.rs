@@ -1,5 +1,5 @@
 //! What Istio refuses is refused at its place, and what Istio reads is read the same way.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use gwauthz_lint::{Persona, Settings, Source, Sources, lint};
 
