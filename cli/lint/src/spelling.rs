@@ -7,9 +7,12 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         return None;
     }
     let word = word.to_ascii_lowercase();
+    // What is so far off in length is far off in letters; this spares most of the arithmetic.
+    let limit = |candidate: &str| candidate.len().min(word.len()).div_ceil(3);
     candidates
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= limit(candidate))
         .map(|candidate| (strsim::osa_distance(&word, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().min(word.len()).div_ceil(3))
+        .filter(|(distance, candidate)| *distance <= limit(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
