@@ -22,6 +22,19 @@ fn rules_md() -> String {
          right manifest. The severity is that of the CVSS 3.1 base score. A rule of the pedantic persona fires with\n\
          `--persona pedantic` or when `gwauthz.toml` names it. A finding of medium confidence may be answered by a file\n\
          that was not given.\n\n\
+         ```yaml\n\
+         failStrategy: FAIL_OPEN  # gwauthz: ignore[GW201] accepted until the migration is over\n\
+         ```\n\n\
+         accepts a finding on its line; such a comment on a line of its own is for the next line, and above a document\n\
+         for all of it. A reason is required. `gwauthz.toml`, found from the working folder upwards, is for everything:\n\n\
+         ```toml\n\
+         [lint.rules]\n\
+         prerelease-tag = \"off\"           # off, on, or a severity: low, medium, high, critical\n\
+         GW202 = \"on\"                     # by name or by code, whatever the persona\n\n\
+         [lint.plugins]                   # repositories without tag and digest; `*` stands for any rest\n\
+         ours = [\"ghcr.io/acme/gwauthz\"]  # builds of this project's plugin, whatever their configuration\n\
+         auth = [\"ghcr.io/acme/auth-*\"]   # others that decide who may pass\n\
+         ```\n\n\
          | code | name | severity | persona | confidence | defect |\n|---|---|---|---|---|---|\n",
     );
     for rule in RULES {
