@@ -1,0 +1,30 @@
+//! Any bytes as the plugin's configuration: refused with reasons that a line of a log can carry, or accepted, and then
+//! it does not open everything.
+#![no_main]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use gwauthz_policy::{Config, Engine, Exchange, Request, Step};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &[u8]| {
+    match Config::from_slice(text) {
+        Ok(parsed) => {
+            parsed.warnings.iter().for_each(assert_is_one_line);
+            assert!((Duration::from_millis(1)..=Duration::from_secs(60)).contains(&parsed.config.timeout()));
+            let headers = [(":path".to_owned(), b"/".to_vec())];
+            let step =
+                Exchange::default().handle_request(&Engine::new(parsed.config), Request::new(&headers), UNIX_EPOCH);
+            assert!(matches!(step, Some(Step::Deny(_))), "the root needs no token: {step:?}");
+        }
+        Err(errors) => {
+            assert!(!errors.issues().is_empty(), "refused without a reason");
+            assert_is_one_line(&errors);
+        }
+    }
+});
+
+fn assert_is_one_line(text: &impl ToString) {
+    let text = text.to_string();
+    assert!(!text.contains(char::is_control), "{text:?}");
+}

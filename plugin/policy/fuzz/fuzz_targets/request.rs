@@ -1,0 +1,127 @@
+//! Any request with any replies in any order: answered at most once, and allowed by a 200 or on a bypassed path only.
+//!
+//! An input is a script, so that a person can write one. Its first byte chooses the configuration; each line behind it
+//! is an event: `> ` headers arrive · `< STATUS` the service replies · `reset` · `unsent` · `token HEADER|CLAIMS` adds
+//! a bearer token of this JSON · `NAME VALUE` adds a header.
+#![no_main]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, PermitReason, Request, Step};
+use libfuzzer_sys::fuzz_target;
+
+/// Each with the paths that need no token under it.
+const CONFIGS: [(&str, &[&str]); 4] = [
+    (r#"{"cluster":"authz"}"#, &["/.well-known/acme-challenge/"]),
+    (r#"{"cluster":"authz","bypassPaths":["/health","/public/"]}"#, &["/health", "/public/"]),
+    (r#"{"cluster":"authz","bypassPaths":[],"tokens":{"maxBytes":40}}"#, &[]),
+    (r#"{"cluster":"authz","compat":"seed","bypassPaths":["/health"]}"#, &["/health"]),
+];
+
+/// What has happened to the request so far.
+#[derive(Debug, PartialEq)]
+enum Fate {
+    Open,
+    Asked,
+    Allowed,
+    Denied,
+}
+
+fuzz_target!(|script: &[u8]| {
+    let Some((choice, script)) = script.split_first() else { return };
+    let (config, bypassed) = CONFIGS[usize::from(*choice) % CONFIGS.len()];
+    let engine = Engine::new(Config::from_slice(config.as_bytes()).expect("the configurations are valid").config);
+    let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+
+    let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut exchange = Exchange::default();
+    let mut fate = Fate::Open;
+    for line in script.split(|byte| *byte == b'\n') {
+        let (word, rest) = line.split_at(line.iter().position(|byte| *byte == b' ').unwrap_or(line.len()));
+        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        let (step, may_allow) = match word {
+            b">" => (exchange.handle_request(&engine, Request::new(&headers), now), Some(PermitReason::Bypass)),
+            b"<" => (
+                exchange.handle_callout_reply(&engine, CalloutReply::Status(rest)),
+                (rest == b"200").then_some(PermitReason::AuthorizedByService),
+            ),
+            b"reset" => (exchange.handle_callout_reply(&engine, CalloutReply::Reset), None),
+            b"unsent" => (exchange.handle_callout_reply(&engine, CalloutReply::NotSent), None),
+            b"token" => {
+                headers.push(("authorization".to_owned(), token(rest)));
+                continue;
+            }
+            name => {
+                headers.push((String::from_utf8_lossy(name).into_owned(), rest.to_vec()));
+                continue;
+            }
+        };
+        fate = match step {
+            None => fate,
+            Some(Step::Callout(callout)) => {
+                assert_eq!(fate, Fate::Open, "asked a second time");
+                let printable = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+                assert!(callout.headers.iter().all(|(_, value)| printable(value)), "{:?}", callout.headers);
+                Fate::Asked
+            }
+            Some(Step::Continue(permit)) => {
+                assert_eq!(Some(permit.reason()), may_allow);
+                match permit.reason() {
+                    PermitReason::Bypass => assert_lies_below(bypassed, &headers),
+                    PermitReason::AuthorizedByService => assert_eq!(fate, Fate::Asked, "allowed without a question"),
+                }
+                Fate::Allowed
+            }
+            Some(Step::Deny(answer)) => {
+                assert!(matches!(fate, Fate::Open | Fate::Asked), "answered a second time");
+                assert!((400..=503).contains(&answer.status), "{answer:?}");
+                Fate::Denied
+            }
+        };
+        assert_eq!(exchange.is_allowed(), fate == Fate::Allowed);
+    }
+});
+
+/// `Bearer` and a token whose first two segments hold the JSON of `parts`, split at a bar.
+fn token(parts: &[u8]) -> Vec<u8> {
+    let mut parts = parts.splitn(2, |byte| *byte == b'|').map(Base64UrlUnpadded::encode_string);
+    let (header, claims) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    format!("Bearer {header}.{claims}.c2ln").into_bytes()
+}
+
+/// However the upstream reads the path, it lies below one of `prefixes`.
+fn assert_lies_below(prefixes: &[&str], headers: &[(String, Vec<u8>)]) {
+    let target = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(":path")).map(|(_, value)| value);
+    let path = target.and_then(|target| target.split(|byte| *byte == b'?').next()).unwrap_or_default();
+    let once = decoded(path);
+    for reading in [path, &once, &decoded(&once)] {
+        let reading = String::from_utf8_lossy(reading).replace('\\', "/");
+        assert!(!reading.split(['/', ';']).any(|segment| matches!(segment, "." | "..")), "{reading:?} leads elsewhere");
+    }
+    let below = |prefix: &&str| {
+        once.strip_prefix(prefix.as_bytes())
+            .is_some_and(|rest| prefix.ends_with('/') || rest.is_empty() || rest.starts_with(b"/"))
+    };
+    assert!(prefixes.iter().any(below), "{:?} needs a token", String::from_utf8_lossy(path));
+}
+
+/// Every percent-encoded byte decoded, whatever it is.
+fn decoded(path: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                decoded.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    decoded
+}
