@@ -6,6 +6,7 @@ mod fresh;
 use std::{
     env,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use gwauthz_host::{Compiler, MAX_MODULE_BYTES, ModuleCache, ModuleError};
@@ -73,7 +74,12 @@ fn workspace(terminal: &Terminal) -> Result<ChosenModule, Failure> {
     let root = manifest.ancestors().nth(3).unwrap_or(&manifest);
     let path = match fresh::built(root) {
         Some(path) => path,
-        None => cargo::build(&manifest, terminal)?.path,
+        None => {
+            let asked = SystemTime::now();
+            let built = cargo::build(&manifest, terminal)?;
+            fresh::remember(root, asked);
+            built.path
+        }
     };
     let bytes = input::read("the module", &path, MAX_MODULE_BYTES as u64)?.to_vec();
     let shown =

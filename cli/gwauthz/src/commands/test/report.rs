@@ -67,6 +67,7 @@ impl<'a> Verdict<'a> {
                 "decision": if self.is_allowed() { "allow" } else { "deny" },
                 "status": self.status(),
                 "reason": self.reason,
+                "class": class(self.outcome),
                 "callouts": callouts,
                 "duration_ns": u64::try_from(self.outcome.cost.guest_time.as_nanos()).unwrap_or(u64::MAX),
             }],
@@ -75,6 +76,22 @@ impl<'a> Verdict<'a> {
 
     fn status(&self) -> u16 {
         self.outcome.response.status()
+    }
+}
+
+/// The reason's class, for programs: a plugin's own code (RFC 9457 extension member, or response code details), or how
+/// the request ended.
+fn class(outcome: &Outcome) -> String {
+    match &outcome.ending {
+        Ending::Served => "served".to_owned(),
+        Ending::Answered(local) => {
+            let code = problem(local).get("code").and_then(Value::as_str).map(str::to_owned);
+            let details = (!local.details.is_empty()).then(|| local.details.clone());
+            code.or(details).map_or_else(|| "answered".to_owned(), |code| escaped(code.as_bytes()))
+        }
+        Ending::Hung => "hung".to_owned(),
+        Ending::Closed => "closed".to_owned(),
+        Ending::Trapped(_) => "trapped".to_owned(),
     }
 }
 
@@ -97,7 +114,7 @@ fn reason(outcome: &Outcome) -> String {
 
 /// What the plugin told the client: the detail and code of problem details (RFC 9457), or the first line.
 fn answer(local: &LocalResponse) -> String {
-    let problem: Value = serde_json::from_slice(&local.body).unwrap_or_default();
+    let problem = problem(local);
     let member = |name: &str| problem.get(name).and_then(Value::as_str);
     match (member("detail"), member("code")) {
         (Some(detail), Some(code)) => format!("{} ({})", escaped(detail.as_bytes()), escaped(code.as_bytes())),
@@ -105,6 +122,11 @@ fn answer(local: &LocalResponse) -> String {
         (None, None) if local.body.is_empty() => "the plugin answered without a word".to_owned(),
         (None, None) => escaped(local.body.split(|byte| *byte == b'\n').next().unwrap_or_default()),
     }
+}
+
+/// The body as problem details; null where it is none.
+fn problem(local: &LocalResponse) -> Value {
+    serde_json::from_slice(&local.body).unwrap_or_default()
 }
 
 fn callout(callout: &Callout) -> Value {
