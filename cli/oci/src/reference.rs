@@ -79,6 +79,10 @@ impl FromStr for Reference {
         }
         let name: oci_client::Reference =
             text.parse().map_err(|error: oci_client::ParseError| refused(&error.to_string()))?;
+        // `ACME/authz` is a repository of Docker Hub to this grammar and the host ACME to Docker's: neither is guessed.
+        if name.repository().contains(|character: char| character.is_ascii_uppercase()) {
+            return Err(refused("a repository is written in lower case, and a registry with a dot or a port"));
+        }
         let digest = name.digest().map(str::parse).transpose()?;
         // The grammar fills in `latest`: only the text tells whether it was meant.
         let tag = name.tag().filter(|tag| digest.is_some() || text.ends_with(&format!(":{tag}"))).map(str::to_owned);
@@ -144,6 +148,8 @@ mod tests {
         assert!("oci://ghcr.io/acme/authz:1".parse::<Reference>().is_err());
         assert_eq!("ghcr.io/acme/authz:latest".parse::<Reference>().unwrap().tag(), Some("latest"));
         assert_eq!("authz:1".parse::<Reference>().unwrap().name(), "docker.io/library/authz");
+        assert!("ACME/authz:1".parse::<Reference>().is_err(), "Docker reads a host there");
+        assert!("ghcr.io/ACME/authz:1".parse::<Reference>().is_err());
     }
 
     #[test]
