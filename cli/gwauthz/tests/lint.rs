@@ -31,6 +31,13 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// What README and SECURITY advise is what the linter asks for.
+#[test]
+fn the_careful_deployment_is_clean() {
+    let output = run(&["lint", "--persona", "pedantic", "../deploy"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+}
+
 #[test]
 fn human() {
     let output = run(&["lint", "published-example"]);

@@ -35,6 +35,22 @@ const JOINED: [&[u8]; 28] = [
     b"x-envoy-decorator-operation",
 ];
 
+/// A request that Envoy answers itself, before any filter sees it: the status, the body, and why.
+pub(crate) fn refusal(sent: &HeaderMap) -> Option<(u16, &'static str, &'static str)> {
+    let path = sent.first(b":path")?;
+    let method = sent.first(b":method").unwrap_or_default();
+    if path.iter().any(|byte| !byte.is_ascii_graphic()) {
+        return Some((400, "Bad Request", "the path holds a byte that is not visible ASCII"));
+    }
+    if sent.iter().any(|(_, value)| value.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f)) {
+        return Some((400, "Bad Request", "a header holds a control character"));
+    }
+    if path.contains(&b'#') {
+        return Some((400, "", "the path holds a fragment"));
+    }
+    (path == b"*" && method == b"OPTIONS").then_some((404, "", "no route has `*`"))
+}
+
 /// The headers as filters see them.
 pub(crate) fn received(sent: &HeaderMap) -> HeaderMap {
     let mut seen = HeaderMap::new();

@@ -91,6 +91,8 @@ pub enum Ending {
     Hung,
     /// The plugin closed the stream.
     Closed,
+    /// The gateway answered before the plugin saw the request; why.
+    Refused(&'static str),
     /// The plugin trapped, now or before.
     Trapped(Fault),
 }
@@ -180,6 +182,9 @@ impl<W: World> Gateway<W> {
             Ok(vm) => vm,
             Err(fault) => return Outcome::failed_closed(fault.clone()),
         };
+        if let Some(refusal) = downstream::refusal(&request.headers) {
+            return Outcome::refused(refusal);
+        }
         let context = self.next_context;
         self.next_context += 1;
         let before = (vm.guest_time, vm.calls, vm.state().host_calls);
@@ -226,9 +231,23 @@ impl Outcome {
     }
 
     fn failed_closed(fault: Fault) -> Self {
+        Self::without_plugin(Ending::Trapped(fault), HttpResponse::new(503))
+    }
+
+    fn refused((status, body, why): (u16, &'static str, &'static str)) -> Self {
+        let mut response = HttpResponse::new(status);
+        response.headers.add("content-length", body.len().to_string());
+        if !body.is_empty() {
+            response.headers.add("content-type", "text/plain");
+        }
+        response.body = body.into();
+        Self::without_plugin(Ending::Refused(why), response)
+    }
+
+    fn without_plugin(ending: Ending, response: HttpResponse) -> Self {
         Self {
-            ending: Ending::Trapped(fault),
-            response: HttpResponse::new(503),
+            ending,
+            response,
             forwarded: None,
             callouts: Vec::new(),
             logs: Vec::new(),

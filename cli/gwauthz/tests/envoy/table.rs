@@ -170,6 +170,7 @@ fn credentials() -> impl Iterator<Item = Row> {
         Row::new("two headers, one empty", with_token("/").header("authorization", ""), ALLOWED),
         Row::new("two headers, other case", with_token("/").header("Authorization", "Basic dTpw"), denied(401)),
         Row::new("0xFF in the token", with_authorization(b"Bearer \xff\xfe.\xff.\xff"), denied(401)),
+        Row::new("control character in another header", with_token("/").header("x-odd", b"a\x01b"), denied(400)),
         Row::new("0xFF in another header", with_token("/").header("x-odd", b"caf\xe9 \xff"), ALLOWED),
         Row::new(
             "CORS preflight",
@@ -228,6 +229,8 @@ fn paths() -> impl Iterator<Item = Row> {
         row("path parameter", "/public;x/y", denied(400)),
         row("broken escape", "/public/%zz", denied(400)),
         row("encoded NUL", "/public/%00", denied(400)),
+        row("fragment", "/public/#/x", denied(400)),
+        row("raw byte", "/public/\u{e9}", denied(400)),
         Row::new("an ambiguous path is refused whatever the token", with_token("/a%2fb"), denied(400)),
         Row::new("nothing open: no path is ambiguous", with_token("/a%2fb"), ALLOWED).under(Setup::NothingOpen),
         row("nothing open: a token all the same", "/public/x", denied(401)).under(Setup::NothingOpen),

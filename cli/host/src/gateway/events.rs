@@ -99,7 +99,8 @@ impl Events {
 }
 
 /// What Envoy puts into the body where nothing listens.
-const CONNECTION_REFUSED: &str = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused";
+const CONNECTION_REFUSED: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
 
 /// What Envoy puts into the body where the service hangs up before its reply.
 const CONNECTION_RESET: &str =

@@ -31,7 +31,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                 plugin.at(phase.span),
                 "the plugin runs before Istio verifies the token",
                 "before JWT authentication",
-                "use `phase: AUTHZ`, or let the plugin verify tokens itself with `issuers`",
+                "use `phase: AUTHZ`",
             )
             .replaced(Safety::Unsafe, "AUTHZ"),
         )
