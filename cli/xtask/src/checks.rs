@@ -1,11 +1,14 @@
 //! What `cargo xtask test`, `cargo xtask ci` and `cargo xtask generate` run, in order.
 
 use crate::{
+    fuzz::{Choice, fuzz},
     steps::{Failed, Steps},
     tools,
 };
 
 const WASM: &str = "wasm32-wasip1";
+/// Enough to run every seed and to notice what a change has broken; finding more takes a person's `cargo xtask fuzz`.
+const CI_FUZZ_SECONDS: u32 = 10;
 
 /// Every test there is, those against real tools included.
 pub(crate) fn test(steps: &mut Steps) -> Result<(), Failed> {
@@ -34,6 +37,7 @@ pub(crate) fn ci(steps: &mut Steps) -> Result<(), Failed> {
     let mut deny = steps.command(deny);
     deny.args(["check", "bans", "licenses", "sources"]);
     steps.run("dependencies", &mut deny)?;
+    fuzz(steps, Choice::Quick, CI_FUZZ_SECONDS)?;
     test(steps)
 }
 

@@ -5,6 +5,7 @@
 
 mod apt;
 mod checks;
+mod fuzz;
 mod steps;
 mod tools;
 
@@ -12,7 +13,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::steps::Steps;
+use crate::{fuzz::Choice, steps::Steps};
 
 /// What developers and CI of gwauthz run
 #[derive(Debug, Parser)]
@@ -22,12 +23,20 @@ struct Cli {
     task: Task,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Task {
     /// Test everything: native, the wasm plugin, the embedded host, and against real Envoy, registry and cosign
     Test,
-    /// What has to pass before a change lands: formatting, lints, licences, then `test`
+    /// What has to pass before a change lands: formatting, lints, licences, some fuzzing, then `test`
     Ci,
+    /// Hand the code that reads untrusted bytes any bytes; finds and failing inputs go to target/fuzz
+    Fuzz {
+        /// The target to run; all of them by default
+        target: Option<String>,
+        /// How long to run each target
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+    },
     /// Rewrite the files that are made from the code: shell completions and man page
     Generate,
     /// Bring the tools of the interop tests into target/interop/bin
@@ -37,9 +46,13 @@ enum Task {
 fn main() -> ExitCode {
     let task = Cli::parse().task;
     let mut steps = Steps::new(root());
-    let done = match task {
+    let done = match &task {
         Task::Test => checks::test(&mut steps),
         Task::Ci => checks::ci(&mut steps),
+        Task::Fuzz { target, seconds } => {
+            let choice = target.as_deref().map_or(Choice::All, Choice::Only);
+            fuzz::fuzz(&mut steps, choice, *seconds)
+        }
         Task::Generate => checks::generate(&mut steps),
         Task::Tools => tools::bring(&mut steps).map(drop),
     };

@@ -20,12 +20,16 @@ pub(crate) enum Failed {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("CI needs every interop tool, and there is no {0}")]
     Tools(String),
+    #[error("expected a fuzz target, one of {known}; found {name}")]
+    FuzzTarget { name: String, known: String },
+    #[error("the fuzz target {target} fails on an input; to see it fail again:\n  {command}")]
+    Fuzz { target: String, command: String },
 }
 
 /// Runs steps in the root of the workspace and keeps their times.
 pub(crate) struct Steps {
     root: &'static Path,
-    taken: Vec<(&'static str, Duration)>,
+    taken: Vec<(String, Duration)>,
     warnings: Vec<String>,
 }
 
@@ -42,7 +46,7 @@ impl Steps {
     /// Does one named piece of work and says how long it took.
     pub(crate) fn step<T>(
         &mut self,
-        name: &'static str,
+        name: &str,
         work: impl FnOnce(&mut Self) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
         eprintln!("\n==> {name}");
@@ -50,12 +54,12 @@ impl Steps {
         let done = work(self);
         let taken = start.elapsed();
         eprintln!("<== {name}: {} in {:.1} s", if done.is_ok() { "done" } else { "FAILED" }, taken.as_secs_f32());
-        self.taken.push((name, taken));
+        self.taken.push((name.to_owned(), taken));
         done
     }
 
     /// A step that is one command.
-    pub(crate) fn run(&mut self, name: &'static str, command: &mut Command) -> Result<(), Failed> {
+    pub(crate) fn run(&mut self, name: &str, command: &mut Command) -> Result<(), Failed> {
         self.step(name, |_| run(command))
     }
 
@@ -101,7 +105,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failed> {
 }
 
 /// The command as a shell takes it: its variables, its program, its arguments.
-fn by_hand(command: &Command) -> String {
+pub(crate) fn by_hand(command: &Command) -> String {
     let variables =
         command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", name.display(), quoted(value?))));
     let words = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted);

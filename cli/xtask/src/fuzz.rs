@@ -1,0 +1,118 @@
+//! `cargo xtask fuzz`: hands every fuzz target any bytes for a while, starting from the seeds beside it.
+
+use std::{fs, io, path::Path, process::Command};
+
+use crate::{
+    steps::{Failed, Steps, by_hand},
+    tools,
+};
+
+/// The fuzz crates; each file in their `fuzz_targets` is a target.
+const CRATES: [&str; 4] = ["plugin/policy/fuzz", "cli/lint/fuzz", "cli/oci/fuzz", HOST];
+/// The one that takes minutes to build: wasmtime with coverage instruments.
+const HOST: &str = "cli/host/fuzz";
+/// Where builds, finds and failing inputs go: the seeds in the repository stay as they are.
+const HOME: &str = "target/fuzz";
+/// The bounds of one input. A guest may loop for 5 s in each of its callbacks, of which it has several before the first
+/// request.
+const BOUNDS: [&str; 2] = ["-timeout=60", "-rss_limit_mb=2048"];
+
+/// Which targets to run.
+#[derive(Clone, Copy)]
+pub(crate) enum Choice<'a> {
+    All,
+    /// Those that are built in a minute or two.
+    Quick,
+    Only(&'a str),
+}
+
+/// Runs the chosen targets for some seconds each.
+///
+/// # Errors
+/// The first target that fails ends the run, with the command that repeats the failure.
+pub(crate) fn fuzz(steps: &mut Steps, choice: Choice<'_>, seconds: u32) -> Result<(), Failed> {
+    let mut targets = Vec::new();
+    for folder in CRATES {
+        targets.extend(targets_of(steps.root(), folder)?);
+    }
+    let chosen = |target: &&Target| match choice {
+        Choice::All => true,
+        Choice::Quick => target.folder != HOST,
+        Choice::Only(name) => target.name == name,
+    };
+    if let Choice::Only(name) = choice
+        && !targets.iter().any(|target| chosen(&target))
+    {
+        let known: Vec<_> = targets.into_iter().map(|target| target.name).collect();
+        return Err(Failed::FuzzTarget { name: name.to_owned(), known: known.join(", ") });
+    }
+    let cargo_fuzz = tools::cargo_fuzz(steps)?;
+    for target in targets.iter().filter(chosen) {
+        steps.step(&format!("fuzz {}", target.name), |steps| target.run(steps, &cargo_fuzz, seconds))?;
+    }
+    Ok(())
+}
+
+/// A program that takes any bytes.
+struct Target {
+    /// The folder of its crate.
+    folder: &'static str,
+    name: String,
+}
+
+impl Target {
+    fn run(&self, steps: &Steps, cargo_fuzz: &Path, seconds: u32) -> Result<(), Failed> {
+        let Self { folder, name } = self;
+        // libFuzzer keeps what it finds in the first folder.
+        let finds = format!("{HOME}/corpus/{name}");
+        let failing = format!("{HOME}/failing/{name}");
+        for folder in [&finds, &format!("{HOME}/failing")] {
+            let path = steps.root().join(folder);
+            fs::create_dir_all(&path).map_err(|source| Failed::Io { doing: "create", path, source })?;
+        }
+        let kept = steps.root().join(&failing);
+        match fs::remove_file(&kept) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(Failed::Io { doing: "remove", path: kept, source });
+            }
+            _ => {}
+        }
+
+        let mut run = self.command(steps, cargo_fuzz);
+        run.args([&finds, &format!("{folder}/corpus/{name}")]);
+        if name == "lint" {
+            run.arg("fixtures");
+        }
+        run.args(["--", &format!("-max_total_time={seconds}"), &format!("-exact_artifact_path={failing}")]);
+        run.args(BOUNDS).args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
+        match crate::steps::run(&mut run) {
+            Err(Failed::Command { .. }) if kept.exists() => {
+                let mut again = self.command(steps, cargo_fuzz);
+                again.args([&failing, "--"]).args(BOUNDS);
+                Err(Failed::Fuzz { target: name.clone(), command: by_hand(&again) })
+            }
+            done => done,
+        }
+    }
+
+    /// Builds the target and runs it; a corpus or an input comes next.
+    fn command(&self, steps: &Steps, cargo_fuzz: &Path) -> Command {
+        let mut command = steps.command(cargo_fuzz);
+        // What there is to find are panics and endless loops: our crates forbid `unsafe`. So no sanitizer, which would
+        // need a nightly compiler, and several units of code, which build faster than one that is optimised as a whole.
+        command.args(["run", "--sanitizer", "none", "--codegen-units", "16", "--target-dir", HOME, "--fuzz-dir"]);
+        command.args([self.folder, &self.name]);
+        command
+    }
+}
+
+/// The targets of a fuzz crate, by name.
+fn targets_of(root: &Path, folder: &'static str) -> Result<Vec<Target>, Failed> {
+    let path = root.join(folder).join("fuzz_targets");
+    let files = fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let files = files.map_err(|source| Failed::Io { doing: "list", path, source })?;
+    let names = files.iter().filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()));
+    let mut targets: Vec<_> = names.map(|name| Target { folder, name }).collect();
+    targets.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(targets)
+}
