@@ -15,6 +15,7 @@ use crate::{
     clock::VirtualClock,
     hostcalls,
     module::{self, ModuleError},
+    shared::Shared,
     state::VmState,
     vm::Vm,
     wasi,
@@ -92,7 +93,8 @@ impl Compiler {
     /// As [`Self::compile`], and a trap at start.
     pub fn check(&self, bytes: &[u8]) -> Result<Module, ModuleError> {
         let module = self.compile(bytes)?;
-        Vm::start(&module, VmState::new(VirtualClock::starting_at(SystemTime::UNIX_EPOCH), Vec::new(), Vec::new()))?;
+        let shared = Shared::new(VirtualClock::starting_at(SystemTime::UNIX_EPOCH));
+        Vm::start(&module, VmState::new(shared, 0, Vec::new(), Vec::new()))?;
         Ok(module)
     }
 

@@ -1,6 +1,6 @@
 //! What Envoy makes of a client's headers before any filter sees them.
 
-use crate::headers::HeaderMap;
+use crate::{headers::HeaderMap, world::HttpResponse};
 
 /// Headers that Envoy keeps once: a further value is appended behind a comma, an empty one vanishes. Observed on Envoy
 /// 1.40.0, whose extensions register more of them than its core does; other headers keep their duplicates.
@@ -35,20 +35,41 @@ const JOINED: [&[u8]; 28] = [
     b"x-envoy-decorator-operation",
 ];
 
-/// A request that Envoy answers itself, before any filter sees it: the status, the body, and why.
-pub(crate) fn refusal(sent: &HeaderMap) -> Option<(u16, &'static str, &'static str)> {
+/// An answer that Envoy gives itself, before any filter sees the request.
+pub(crate) struct Refusal {
+    status: u16,
+    body: &'static str,
+    /// Why, for people.
+    pub(crate) why: &'static str,
+}
+
+/// Envoy's own answer to a request that no filter will see.
+pub(crate) fn refusal(sent: &HeaderMap) -> Option<Refusal> {
     let path = sent.first(b":path")?;
-    let method = sent.first(b":method").unwrap_or_default();
+    let refusal = |status, body, why| Some(Refusal { status, body, why });
     if path.iter().any(|byte| !byte.is_ascii_graphic()) {
-        return Some((400, "Bad Request", "the path holds a byte that is not visible ASCII"));
+        return refusal(400, "Bad Request", "the path holds a byte that is not visible ASCII");
     }
-    if sent.iter().any(|(_, value)| value.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f)) {
-        return Some((400, "Bad Request", "a header holds a control character"));
+    if sent.iter().any(|(_, value)| value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t')) {
+        return refusal(400, "Bad Request", "a header holds a control character");
     }
     if path.contains(&b'#') {
-        return Some((400, "", "the path holds a fragment"));
+        return refusal(400, "", "the path holds a fragment");
     }
-    (path == b"*" && method == b"OPTIONS").then_some((404, "", "no route has `*`"))
+    if path == b"*" && sent.first(b":method") == Some(b"OPTIONS") {
+        return refusal(404, "", "no route has `*`");
+    }
+    None
+}
+
+impl Refusal {
+    pub(crate) fn response(&self) -> HttpResponse {
+        let mut response = HttpResponse::made_up(self.status, self.body);
+        if self.body.is_empty() {
+            response.headers.remove(b"content-type");
+        }
+        response
+    }
 }
 
 /// The headers as filters see them.

@@ -1,30 +1,37 @@
-//! A gateway with one worker: starts the plugin, walks requests through it, and lets time pass while it waits.
+//! A gateway: workers that run the plugin, the streams that walk through them, and the clock that they wait on.
 
-mod events;
+mod agenda;
+mod half;
+mod outcome;
+mod worker;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    abi::Action,
     clock::VirtualClock,
     compiler::Module,
-    downstream,
     headers::HeaderMap,
     module::ModuleError,
-    state::{LocalResponse, LogLine, Stream, VmState},
+    shared::Shared,
+    state::{Dispatched, LogLine, VmState},
     vm::{Fault, ROOT_CONTEXT, Vm},
-    world::{HttpCall, HttpRequest, HttpResponse, World},
+    world::{CallOutcome, HttpRequest, HttpResponse, World},
 };
 
-use events::Events;
+pub use half::Part;
+pub use outcome::{Callout, Cost, Ending, Outcome};
+
+use agenda::{Agenda, Event, Reply};
+use worker::Worker;
 
 /// A running gateway.
 pub struct Gateway<W> {
-    /// Gone once the plugin has trapped: the gateway fails closed.
-    vm: Result<Box<Vm>, Fault>,
+    shared: Shared,
+    workers: Vec<Worker>,
     world: W,
-    events: Events,
-    next_context: u32,
+    agenda: Agenda,
+    /// Callouts that were replied to, by the stream that made them.
+    callouts: BTreeMap<StreamId, Vec<Callout>>,
 }
 
 /// How a gateway is configured.
@@ -36,6 +43,15 @@ pub struct GatewayConfig {
     pub vm_configuration: Vec<u8>,
     /// When the gateway starts.
     pub clock: VirtualClock,
+    /// How many workers it has, each with a VM of its own; at least one is started.
+    pub workers: usize,
+}
+
+/// A stream of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamId {
+    worker: usize,
+    context: u32,
 }
 
 /// Why a gateway did not start. Envoy then answers every request with 500.
@@ -61,353 +77,194 @@ pub struct Refusal {
     pub logs: Vec<LogLine>,
 }
 
-/// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// How it ended.
-    pub ending: Ending,
-    /// What the client got; `date` and `server`, which Envoy adds last, are left out.
-    pub response: HttpResponse,
-    /// What reached the upstream. A request that did was allowed.
-    pub forwarded: Option<HttpRequest>,
-    /// The callouts, in their order.
-    pub callouts: Vec<Callout>,
-    /// What the plugin logged.
-    pub logs: Vec<LogLine>,
-    /// Host functions that the plugin called and this host does not have.
-    pub unimplemented: Vec<&'static str>,
-    /// What it cost.
-    pub cost: Cost,
-}
-
-/// How a request ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The upstream answered.
-    Served,
-    /// The plugin answered.
-    Answered(LocalResponse),
-    /// The plugin held the request and nothing is left that could release it.
-    Hung,
-    /// The plugin closed the stream.
-    Closed,
-    /// The gateway answered before the plugin saw the request; why.
-    Refused(&'static str),
-    /// The plugin trapped, now or before.
-    Trapped(Fault),
-}
-
-/// A callout that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Callout {
-    /// What was asked.
-    pub call: HttpCall,
-    /// The reply's status as the plugin sees it; none after a reset.
-    pub status: Option<u16>,
-    /// How long the reply took, on the gateway's clock.
-    pub took: Duration,
-}
-
-/// What a request cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Time in the guest, host functions included.
-    pub guest_time: Duration,
-    /// Callbacks that ran.
-    pub callbacks: u64,
-    /// Host functions that were called.
-    pub host_calls: u64,
-    /// The guest's memory afterwards, in bytes.
-    pub memory_bytes: usize,
-}
-
 /// How long Envoy keeps a stream on which nothing happens (`stream_idle_timeout`).
 const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Why a walk through the plugin ends early.
-enum Stopped {
-    Answered(LocalResponse),
-    Hung,
-    Closed,
-    Trapped(Fault),
-}
-
-impl From<Fault> for Stopped {
-    fn from(fault: Fault) -> Self {
-        Self::Trapped(fault)
-    }
-}
-
 impl<W: World> Gateway<W> {
-    /// Starts the plugin: the module, then the VM's and the plugin's configuration.
+    /// Starts the plugin in every worker: the module, then the VM's and the plugin's configuration.
     ///
     /// # Errors
     /// Whatever keeps Envoy from starting it.
     pub fn start(module: &Module, config: GatewayConfig, world: W) -> Result<Self, StartError> {
-        let mut vm =
-            Vm::start(module, VmState::new(config.clock, config.vm_configuration, config.plugin_configuration))?;
-        let configured = vm.on_context_create(ROOT_CONTEXT, 0).and_then(|()| vm.on_vm_start()).and_then(|accepted| {
-            if accepted {
-                Ok(vm.on_configure()?.then_some(()).ok_or("proxy_on_configure"))
-            } else {
-                Ok(Err("proxy_on_vm_start"))
-            }
-        });
-        match configured {
-            Ok(Ok(())) => {
-                Ok(Self { vm: Ok(Box::new(vm)), world, events: Events::default(), next_context: ROOT_CONTEXT + 1 })
-            }
-            Ok(Err(callback)) => Err(StartError::Refused(Refusal { callback, logs: vm.state().logs.take() })),
-            Err(fault) => Err(StartError::Trapped(fault, vm.state().logs.take())),
-        }
+        let shared = Shared::new(config.clock);
+        let start = |worker| start_vm(module, &config, shared.clone(), worker).map(Worker::new);
+        let workers = (0..config.workers.max(1)).map(start).collect::<Result<Vec<_>, _>>()?;
+        let mut gateway = Self { shared, workers, world, agenda: Agenda::default(), callouts: BTreeMap::new() };
+        gateway.collect();
+        Ok(gateway)
     }
 
     /// Says which clusters there are; a callout to any other cannot be sent. Without this, every cluster is there.
     #[must_use]
-    pub fn with_clusters(mut self, names: impl IntoIterator<Item = String>) -> Self {
-        if let Ok(vm) = &mut self.vm {
-            vm.state().clusters = Some(names.into_iter().collect());
-        }
+    pub fn with_clusters(self, names: impl IntoIterator<Item = String>) -> Self {
+        self.shared.get().clusters = Some(names.into_iter().collect());
         self
     }
 
-    /// What the plugin has logged since the last request.
+    /// What the plugin has logged since this was last asked, or since the last outcome.
     pub fn take_logs(&mut self) -> Vec<LogLine> {
-        self.vm.as_mut().map(|vm| vm.state().logs.take()).unwrap_or_default()
+        self.workers.iter_mut().flat_map(Worker::take_logs).collect()
     }
 
-    /// Sends a request through the plugin to its end.
-    pub fn request(&mut self, request: &HttpRequest) -> Outcome {
-        let vm = match &mut self.vm {
-            Ok(vm) => vm,
-            Err(fault) => return Outcome::failed_closed(fault.clone()),
-        };
-        if let Some(refusal) = downstream::refusal(&request.headers) {
-            return Outcome::refused(refusal);
-        }
-        let context = self.next_context;
-        self.next_context += 1;
-        let before = (vm.guest_time, vm.calls, vm.state().host_calls);
-        vm.state().streams.insert(
-            context,
-            Stream {
-                request_headers: downstream::received(&request.headers),
-                request_body: request.body.clone(),
-                ..Stream::default()
-            },
-        );
-        let mut walk = Walk { vm, world: &mut self.world, events: &mut self.events, context, forwarded: None };
-        let (ending, response) = walk.run();
-        let forwarded = walk.forwarded.take();
-        let callouts = self.events.take_callouts();
-        let state = vm.state();
-        state.streams.remove(&context);
-        let outcome = Outcome {
-            response,
-            forwarded,
-            callouts,
-            logs: state.logs.take(),
-            unimplemented: std::mem::take(&mut state.unimplemented).into_iter().collect(),
-            cost: Cost {
-                host_calls: state.host_calls - before.2,
-                guest_time: vm.guest_time.saturating_sub(before.0),
-                callbacks: vm.calls - before.1,
-                memory_bytes: vm.memory_bytes(),
-            },
-            ending,
-        };
-        if let Ending::Trapped(fault) = &outcome.ending {
-            self.vm = Err(fault.clone());
-        }
-        outcome
-    }
-}
-
-impl Outcome {
-    /// Whether the request reached the upstream.
+    /// The gateway's clock: the time since the Unix epoch.
     #[must_use]
-    pub fn is_allowed(&self) -> bool {
-        self.forwarded.is_some()
+    pub fn now(&self) -> Duration {
+        self.shared.get().clock.now()
     }
 
-    fn failed_closed(fault: Fault) -> Self {
-        Self::without_plugin(Ending::Trapped(fault), HttpResponse::new(503))
+    /// A client opens a stream with its headers. Workers are numbered from 0; beyond the last one they begin again.
+    pub fn open(&mut self, worker: usize, headers: HeaderMap, end: bool) -> StreamId {
+        let number = worker.checked_rem(self.workers.len()).unwrap_or_default();
+        let context = self.workers.get_mut(number).map_or(ROOT_CONTEXT, |worker| worker.open(headers, end));
+        self.collect();
+        StreamId { worker: number, context }
     }
 
-    fn refused((status, body, why): (u16, &'static str, &'static str)) -> Self {
-        let mut response = HttpResponse::new(status);
-        response.headers.add("content-length", body.len().to_string());
-        if !body.is_empty() {
-            response.headers.add("content-type", "text/plain");
+    /// A further piece of a request arrives from the client.
+    pub fn receive(&mut self, stream: StreamId, part: Part, end: bool) {
+        self.on(stream.worker, |worker| worker.receive_request(stream.context, part, end));
+    }
+
+    /// The client goes away.
+    pub fn leave(&mut self, stream: StreamId) {
+        self.on(stream.worker, |worker| worker.end(stream.context, Ending::ClientLeft));
+    }
+
+    /// Whether a stream has come to its end.
+    #[must_use]
+    pub fn has_ended(&self, stream: StreamId) -> bool {
+        self.workers.get(stream.worker).is_none_or(|worker| worker.has_ended(stream.context))
+    }
+
+    /// When something happens next by itself, on the gateway's clock.
+    #[must_use]
+    pub fn next_time(&self) -> Option<Duration> {
+        self.agenda.next_time()
+    }
+
+    /// Lets time pass until `time`, and everything happen that happens until then.
+    pub fn run_until(&mut self, time: Duration) {
+        while let Some((at, event)) = self.agenda.take_until(time) {
+            self.shared.get().clock.advance_to(at);
+            self.happen(event);
         }
-        response.body = body.into();
-        Self::without_plugin(Ending::Refused(why), response)
+        self.shared.get().clock.advance_to(time);
     }
 
-    fn without_plugin(ending: Ending, response: HttpResponse) -> Self {
-        Self {
-            ending,
-            response,
-            forwarded: None,
-            callouts: Vec::new(),
-            logs: Vec::new(),
-            unimplemented: Vec::new(),
-            cost: Cost::default(),
+    /// What became of a stream. One that has not ended by now is held for ever.
+    pub fn close(&mut self, stream: StreamId) -> Outcome {
+        self.on(stream.worker, |worker| worker.end(stream.context, Ending::Hung));
+        let callouts = self.callouts.remove(&stream).unwrap_or_default();
+        self.workers.get_mut(stream.worker).map(|worker| worker.outcome(stream.context, callouts)).unwrap_or_default()
+    }
+
+    /// Sends a request through the first worker to its end.
+    pub fn request(&mut self, request: &HttpRequest) -> Outcome {
+        let give_up = self.now() + STREAM_IDLE_TIMEOUT;
+        let bodiless = request.body.is_empty();
+        let stream = self.open(0, request.headers.clone(), bodiless);
+        if !bodiless {
+            self.receive(stream, Part::Data(request.body.clone()), true);
+        }
+        while !self.has_ended(stream)
+            && let Some(time) = self.next_time().filter(|time| *time <= give_up)
+        {
+            self.run_until(time);
+        }
+        self.close(stream)
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Reply(reply) => {
+                let stream = StreamId { worker: reply.worker, context: reply.context };
+                let status = reply.response.as_ref().map(HttpResponse::status);
+                self.callouts.entry(stream).or_default().push(Callout { call: reply.call, status, took: reply.took });
+                self.on(stream.worker, |worker| worker.reply(reply.token, reply.context, reply.response));
+            }
+            Event::Response { worker, context, response } => {
+                self.on(worker, |worker| worker.receive_response(context, response));
+            }
+            Event::QueueReady { worker, queue } => self.on(worker, |worker| worker.queue_ready(queue)),
+            Event::Tick { worker, period } => {
+                let next = self.now() + period;
+                self.agenda.enter_tick(next, worker, period);
+                self.on(worker, Worker::tick);
+            }
+        }
+    }
+
+    fn on(&mut self, worker: usize, happens: impl FnOnce(&mut Worker)) {
+        if let Some(worker) = self.workers.get_mut(worker) {
+            happens(worker);
+            self.collect();
+        }
+    }
+
+    /// Picks up what the plugin has set going: callouts, requests for the upstream, messages, ticks.
+    fn collect(&mut self) {
+        let now = self.now();
+        for (number, worker) in self.workers.iter_mut().enumerate() {
+            for (context, request) in worker.take_forwarded() {
+                let response = self.world.serve(&request);
+                self.agenda.enter(now, Event::Response { worker: number, context, response });
+            }
+            let Ok(vm) = &mut worker.vm else { continue };
+            for dispatched in std::mem::take(&mut vm.state().dispatched) {
+                let (response, took) = outcome_of(&dispatched, &mut self.world);
+                let Dispatched { token, context, call } = dispatched;
+                self.agenda
+                    .enter(now + took, Event::Reply(Reply { worker: number, token, context, call, response, took }));
+            }
+            match vm.state().tick.take() {
+                Some(Some(period)) => self.agenda.enter_tick(now + period, number, period),
+                Some(None) => self.agenda.forget_ticks(number),
+                None => {}
+            }
+        }
+        while let Some((worker, queue)) = self.shared.get().queues.take_ready() {
+            self.agenda.enter(now, Event::QueueReady { worker, queue });
         }
     }
 }
 
-/// One stream on its way through the plugin.
-struct Walk<'a, W> {
-    vm: &'a mut Vm,
-    world: &'a mut W,
-    events: &'a mut Events,
-    context: u32,
-    forwarded: Option<HttpRequest>,
-}
-
-/// Which half of the stream a paused callback holds.
-#[derive(Clone, Copy)]
-enum Half {
-    Request,
-    Response,
-}
-
-impl<W: World> Walk<'_, W> {
-    fn run(&mut self) -> (Ending, HttpResponse) {
-        let mut walked = self.walk();
-        let mut ending = match &mut walked {
-            Ok(_) => Ending::Served,
-            Err(stopped) => match std::mem::replace(stopped, Stopped::Hung) {
-                Stopped::Answered(local) => Ending::Answered(local),
-                Stopped::Hung => Ending::Hung,
-                Stopped::Closed => Ending::Closed,
-                Stopped::Trapped(fault) => Ending::Trapped(fault),
-            },
-        };
-        let response = match (walked, &ending) {
-            (Ok(response), _) => response,
-            (_, Ending::Answered(local)) => match self.send_local(&local.clone()) {
-                Ok(response) => response,
-                Err(fault) => {
-                    ending = Ending::Trapped(fault);
-                    HttpResponse::new(503)
-                }
-            },
-            // The client of a stream without an answer sees Envoy's own idle time-out; that of a closed one, nothing.
-            (_, Ending::Hung) => HttpResponse::new(408),
-            (_, Ending::Closed) => HttpResponse::default(),
-            _ => HttpResponse::new(503),
-        };
-        if !matches!(ending, Ending::Trapped(_)) {
-            self.stream().request_visible = true;
-            if let Err(fault) = self.vm.end_stream(self.context) {
-                ending = Ending::Trapped(fault);
-            }
+/// What the plugin gets back from a callout, and when; no response: the stream was reset.
+fn outcome_of(dispatched: &Dispatched, world: &mut impl World) -> (Option<HttpResponse>, Duration) {
+    let call = &dispatched.call;
+    match world.call(call) {
+        CallOutcome::Reply { response, delay } if delay < call.timeout => (Some(response), delay),
+        CallOutcome::Reply { .. } | CallOutcome::Timeout => {
+            (Some(HttpResponse::made_up(504, "upstream request timeout")), call.timeout)
         }
-        (ending, response)
-    }
-
-    fn walk(&mut self) -> Result<HttpResponse, Stopped> {
-        self.vm.on_context_create(self.context, ROOT_CONTEXT)?;
-        self.stream().request_visible = true;
-        let (count, size) = (self.stream().request_headers.len(), self.stream().request_body.len());
-        let action = self.vm.on_request_headers(self.context, count, size == 0)?;
-        self.settle(Half::Request, action)?;
-        if size > 0 {
-            let action = self.vm.on_request_body(self.context, size, true)?;
-            self.settle(Half::Request, action)?;
-        }
-        let stream = self.stream();
-        stream.request_visible = false;
-        let forwarded = HttpRequest { headers: stream.request_headers.clone(), body: stream.request_body.clone() };
-        let response = self.world.serve(&forwarded);
-        self.forwarded = Some(forwarded);
-        self.respond(response)
-    }
-
-    /// Walks a response through the plugin's response callbacks.
-    fn respond(&mut self, response: HttpResponse) -> Result<HttpResponse, Stopped> {
-        let (count, size, trailers) = (response.headers.len(), response.body.len(), response.trailers.len());
-        let stream = self.stream();
-        stream.response_headers = Some(response.headers);
-        stream.response_body = response.body;
-        stream.response_trailers = response.trailers;
-        let action = self.vm.on_response_headers(self.context, count, size == 0 && trailers == 0)?;
-        self.settle(Half::Response, action)?;
-        if size > 0 {
-            let action = self.vm.on_response_body(self.context, size, trailers == 0)?;
-            self.settle(Half::Response, action)?;
-        }
-        if trailers > 0 {
-            let action = self.vm.on_response_trailers(self.context, trailers)?;
-            self.settle(Half::Response, action)?;
-        }
-        let stream = self.stream();
-        Ok(HttpResponse {
-            headers: stream.response_headers.take().unwrap_or_default(),
-            body: std::mem::take(&mut stream.response_body),
-            trailers: std::mem::take(&mut stream.response_trailers),
-        })
-    }
-
-    /// The plugin's own answer also walks through its response callbacks, which cannot hold it.
-    fn send_local(&mut self, local: &LocalResponse) -> Result<HttpResponse, Fault> {
-        let response = local.response(self.stream().request_headers.first(b":method") == Some(b"HEAD"));
-        match self.respond(response.clone()) {
-            Ok(response) => Ok(response),
-            Err(Stopped::Trapped(fault)) => Err(fault),
-            Err(_) => Ok(response),
-        }
-    }
-
-    /// Carries out what a callback asked for, and waits while it holds the stream.
-    fn settle(&mut self, half: Half, action: Action) -> Result<(), Stopped> {
-        let give_up = self.vm.state().clock.now() + STREAM_IDLE_TIMEOUT;
-        let mut held = action == Action::Pause;
-        loop {
-            // While its own answer goes out, a plugin has none to give any more.
-            let may_answer = matches!(half, Half::Request) || self.forwarded.is_some();
-            let stream = self.stream();
-            if may_answer {
-                if let Some(local) = stream.local_response.take() {
-                    return Err(Stopped::Answered(local));
-                }
-                if std::mem::take(&mut stream.closed) {
-                    return Err(Stopped::Closed);
-                }
-            }
-            let resumed = match half {
-                Half::Request => std::mem::take(&mut stream.request_resumed),
-                Half::Response => std::mem::take(&mut stream.response_resumed),
-            };
-            held &= !resumed;
-            self.events.send(self.vm.state(), self.world);
-            if !held {
-                return Ok(());
-            }
-            if !self.events.deliver_next(self.vm, give_up)? {
-                return Err(Stopped::Hung);
-            }
-        }
-    }
-
-    fn stream(&mut self) -> &mut Stream {
-        self.vm.state().streams.entry(self.context).or_default()
+        CallOutcome::Refused => (Some(HttpResponse::made_up(503, CONNECTION_REFUSED)), Duration::ZERO),
+        CallOutcome::Reset => (Some(HttpResponse::made_up(503, CONNECTION_RESET)), Duration::ZERO),
+        CallOutcome::ResetMidway => (None, Duration::ZERO),
     }
 }
 
-impl LocalResponse {
-    /// What Envoy makes of it: a length, and plain text where the plugin named no type.
-    fn response(&self, head: bool) -> HttpResponse {
-        let mut headers: HeaderMap = [(":status", self.status.to_string())].into_iter().collect();
-        self.headers.iter().for_each(|(name, value)| headers.add(name, value));
-        if !self.body.is_empty() {
-            headers.replace(b"content-length", self.body.len().to_string().as_bytes());
-            if headers.first(b"content-type").is_none() {
-                headers.add("content-type", "text/plain");
-            }
-        }
-        HttpResponse { headers, body: if head { Vec::new() } else { self.body.clone() }, trailers: HeaderMap::new() }
+/// What Envoy puts into the body where nothing listens.
+const CONNECTION_REFUSED: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+
+/// What Envoy puts into the body where the service hangs up before its reply.
+const CONNECTION_RESET: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+
+fn start_vm(module: &Module, config: &GatewayConfig, shared: Shared, worker: usize) -> Result<Vm, StartError> {
+    let state = VmState::new(shared, worker, config.vm_configuration.clone(), config.plugin_configuration.clone());
+    let mut vm = Vm::start(module, state)?;
+    let refused_by = configure(&mut vm).map_err(|fault| StartError::Trapped(fault, vm.state().logs.take()))?;
+    match refused_by {
+        None => Ok(vm),
+        Some(callback) => Err(StartError::Refused(Refusal { callback, logs: vm.state().logs.take() })),
     }
+}
+
+/// The callback that refused, if one did.
+fn configure(vm: &mut Vm) -> Result<Option<&'static str>, Fault> {
+    vm.on_context_create(ROOT_CONTEXT, 0)?;
+    if !vm.on_vm_start()? {
+        return Ok(Some("proxy_on_vm_start"));
+    }
+    Ok((!vm.on_configure()?).then_some("proxy_on_configure"))
 }

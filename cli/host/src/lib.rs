@@ -17,7 +17,9 @@ mod headers;
 mod hostcalls;
 mod metrics;
 mod module;
+mod shared;
 mod shared_data;
+mod shared_queues;
 mod state;
 mod vm;
 mod wasi;
@@ -27,7 +29,7 @@ pub use abi::{AbiVersion, Action, BufferType, LogLevel, MapType, MetricType, Sta
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Module};
-pub use gateway::{Callout, Cost, Ending, Gateway, GatewayConfig, Outcome, Refusal, StartError};
+pub use gateway::{Callout, Cost, Ending, Gateway, GatewayConfig, Outcome, Part, Refusal, StartError, StreamId};
 pub use headers::HeaderMap;
 pub use module::ModuleError;
 pub use state::{LocalResponse, LogLine};

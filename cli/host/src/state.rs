@@ -1,18 +1,16 @@
 //! What a VM's host functions read and write.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
 use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 use crate::{
-    abi::{LogLevel, Status},
-    clock::VirtualClock,
+    abi::{LogLevel, Status, StreamType},
     headers::HeaderMap,
-    metrics::Metrics,
-    shared_data::SharedData,
+    shared::Shared,
     world::{HttpCall, HttpResponse},
 };
 
@@ -43,46 +41,61 @@ pub(crate) struct VmState {
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
     pub(crate) limits: StoreLimits,
-    pub(crate) clock: VirtualClock,
+    pub(crate) shared: Shared,
+    /// The number of the worker that this VM belongs to.
+    pub(crate) worker: usize,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) plugin_configuration: Vec<u8>,
     /// The context on whose behalf host calls work.
     pub(crate) effective_context: u32,
     pub(crate) streams: BTreeMap<u32, Stream>,
+    /// What the guest has asked for, by stream; it happens once the running callback has returned.
+    pub(crate) effects: VecDeque<(u32, Effect)>,
     /// The reply that `on_http_call_response` is about, while it runs.
     pub(crate) call_reply: Option<HttpResponse>,
-    /// Callouts that the gateway has not picked up yet, with their tokens.
-    pub(crate) dispatched: Vec<(u32, HttpCall)>,
+    /// Callouts that the gateway has not picked up yet.
+    pub(crate) dispatched: Vec<Dispatched>,
     pub(crate) next_call_token: u32,
-    /// The clusters that there are; `None`: all.
-    pub(crate) clusters: Option<BTreeSet<String>>,
-    /// Tick periods by root context.
-    pub(crate) tick_periods: BTreeMap<u32, Duration>,
-    pub(crate) shared_data: SharedData,
-    pub(crate) metrics: Metrics,
+    /// The tick period that the guest has set and the gateway has not picked up yet; `None` in it: no ticks.
+    pub(crate) tick: Option<Option<Duration>>,
     pub(crate) logs: Logs,
     pub(crate) random: u64,
     pub(crate) host_calls: u64,
     /// Host functions that were called although this host does not have them.
     pub(crate) unimplemented: BTreeSet<&'static str>,
-    /// What `proc_exit` was called with.
-    pub(crate) exit_code: Option<u32>,
+}
+
+/// A callout on its way to the gateway.
+pub(crate) struct Dispatched {
+    pub(crate) token: u32,
+    /// The context on whose behalf it was made.
+    pub(crate) context: u32,
+    pub(crate) call: HttpCall,
+}
+
+/// What a guest asks for that happens to a stream.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Continue(StreamType),
+    Close,
+    Answer(LocalResponse),
 }
 
 /// One HTTP stream as the plugin sees it.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    pub(crate) request_headers: HeaderMap,
-    pub(crate) request_body: Vec<u8>,
-    pub(crate) response_headers: Option<HeaderMap>,
-    pub(crate) response_body: Vec<u8>,
-    pub(crate) response_trailers: HeaderMap,
+    pub(crate) request: Message,
+    pub(crate) response: Message,
     /// Envoy takes the request's headers away once they have gone on, until the log.
-    pub(crate) request_visible: bool,
-    pub(crate) request_resumed: bool,
-    pub(crate) response_resumed: bool,
-    pub(crate) closed: bool,
-    pub(crate) local_response: Option<LocalResponse>,
+    pub(crate) request_gone: bool,
+}
+
+/// What of a message the plugin can see and change at this moment.
+#[derive(Debug, Default)]
+pub(crate) struct Message {
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 /// What the guest logged, bounded.
@@ -100,33 +113,28 @@ const MEMORY_BYTES: usize = 1024 * 1024 * 1024;
 const LOG_BYTES: usize = 4 * 1024 * 1024;
 
 impl VmState {
-    pub(crate) fn new(clock: VirtualClock, vm_configuration: Vec<u8>, plugin_configuration: Vec<u8>) -> Self {
+    pub(crate) fn new(shared: Shared, worker: usize, vm_configuration: Vec<u8>, plugin_configuration: Vec<u8>) -> Self {
+        let limits =
+            StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(1 << 20).instances(1).memories(1);
         Self {
             memory: None,
             allocate: None,
-            limits: StoreLimitsBuilder::new()
-                .memory_size(MEMORY_BYTES)
-                .table_elements(1 << 20)
-                .instances(1)
-                .memories(1)
-                .build(),
-            clock,
+            limits: limits.build(),
+            shared,
+            worker,
             vm_configuration,
             plugin_configuration,
             effective_context: 0,
             streams: BTreeMap::new(),
+            effects: VecDeque::new(),
             call_reply: None,
             dispatched: Vec::new(),
             next_call_token: 0,
-            clusters: None,
-            tick_periods: BTreeMap::new(),
-            shared_data: SharedData::default(),
-            metrics: Metrics::default(),
+            tick: None,
             logs: Logs::default(),
             random: 0,
             host_calls: 0,
             unimplemented: BTreeSet::new(),
-            exit_code: None,
         }
     }
 

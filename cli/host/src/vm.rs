@@ -10,6 +10,7 @@ use wasmtime::{Instance, Store, Trap, TypedFunc, WasmBacktrace, WasmParams, Wasm
 use crate::{
     abi::{AbiVersion, Action},
     compiler::{EPOCH, Module},
+    gateway::Cost,
     module::ModuleError,
     state::VmState,
 };
@@ -50,8 +51,8 @@ pub(crate) struct Vm {
     store: Store<VmState>,
     callbacks: Callbacks,
     /// Time spent in the guest.
-    pub(crate) guest_time: Duration,
-    pub(crate) calls: u64,
+    guest_time: Duration,
+    calls: u64,
 }
 
 type Callback<P, R> = Option<TypedFunc<P, R>>;
@@ -63,10 +64,12 @@ struct Callbacks {
     on_tick: Callback<u32, ()>,
     on_request_headers: Headers,
     on_request_body: Callback<(u32, u32, u32), u32>,
+    on_request_trailers: Callback<(u32, u32), u32>,
     on_response_headers: Headers,
     on_response_body: Callback<(u32, u32, u32), u32>,
     on_response_trailers: Callback<(u32, u32), u32>,
     on_http_call_response: Callback<(u32, u32, u32, u32, u32), ()>,
+    on_queue_ready: Callback<(u32, u32), ()>,
     on_log: Callback<u32, ()>,
     on_done: Callback<u32, u32>,
     on_delete: Callback<u32, ()>,
@@ -117,6 +120,11 @@ impl Vm {
 
     pub(crate) fn state(&mut self) -> &mut VmState {
         self.store.data_mut()
+    }
+
+    /// What the VM has cost so far.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost { guest_time: self.guest_time, callbacks: self.calls, host_calls: self.store.data().host_calls }
     }
 
     /// The size of the guest's memory in bytes.
@@ -170,6 +178,12 @@ impl Vm {
         Ok(action(self.call("proxy_on_request_body", callback.as_ref(), (context, wire_size(size), end.into()))?))
     }
 
+    pub(crate) fn on_request_trailers(&mut self, context: u32, count: usize) -> Result<Action, Fault> {
+        self.enter(context);
+        let callback = self.callbacks.on_request_trailers.clone();
+        Ok(action(self.call("proxy_on_request_trailers", callback.as_ref(), (context, wire_size(count)))?))
+    }
+
     pub(crate) fn on_response_body(&mut self, context: u32, size: usize, end: bool) -> Result<Action, Fault> {
         self.enter(context);
         let callback = self.callbacks.on_response_body.clone();
@@ -194,6 +208,12 @@ impl Vm {
         let callback = self.callbacks.on_http_call_response.clone();
         let arguments = (ROOT_CONTEXT, token, wire_size(headers), wire_size(body), wire_size(trailers));
         self.call("proxy_on_http_call_response", callback.as_ref(), arguments).map(drop)
+    }
+
+    pub(crate) fn on_queue_ready(&mut self, queue: u32) -> Result<(), Fault> {
+        self.enter(ROOT_CONTEXT);
+        let callback = self.callbacks.on_queue_ready.clone();
+        self.call("proxy_on_queue_ready", callback.as_ref(), (ROOT_CONTEXT, queue)).map(drop)
     }
 
     /// The end of a stream, in Envoy's order.
@@ -255,10 +275,12 @@ impl Callbacks {
             on_tick: optional(instance, store, "proxy_on_tick")?,
             on_request_headers: Headers::find(instance, store, "proxy_on_request_headers", abi)?,
             on_request_body: optional(instance, store, "proxy_on_request_body")?,
+            on_request_trailers: optional(instance, store, "proxy_on_request_trailers")?,
             on_response_headers: Headers::find(instance, store, "proxy_on_response_headers", abi)?,
             on_response_body: optional(instance, store, "proxy_on_response_body")?,
             on_response_trailers: optional(instance, store, "proxy_on_response_trailers")?,
             on_http_call_response: optional(instance, store, "proxy_on_http_call_response")?,
+            on_queue_ready: optional(instance, store, "proxy_on_queue_ready")?,
             on_log: optional(instance, store, "proxy_on_log")?,
             on_done: optional(instance, store, "proxy_on_done")?,
             on_delete: optional(instance, store, "proxy_on_delete")?,

@@ -44,6 +44,15 @@ impl HttpResponse {
         Self { headers: [(":status", status.to_string())].into_iter().collect(), ..Self::default() }
     }
 
+    /// A response that Envoy makes up in somebody's place.
+    pub(crate) fn made_up(status: u16, body: &str) -> Self {
+        let mut response = Self::new(status);
+        response.headers.add("content-length", body.len().to_string());
+        response.headers.add("content-type", "text/plain");
+        response.body = body.into();
+        response
+    }
+
     /// The status code; 0 where there is none.
     #[must_use]
     pub fn status(&self) -> u16 {

@@ -58,7 +58,7 @@ fn start(module: &[u8]) -> Result<Gateway<Services>, StartError> {
     let clock = VirtualClock::starting_at(SystemTime::UNIX_EPOCH);
     Gateway::start(
         &module,
-        GatewayConfig { plugin_configuration: b"{}".to_vec(), vm_configuration: Vec::new(), clock },
+        GatewayConfig { plugin_configuration: b"{}".to_vec(), vm_configuration: Vec::new(), clock, workers: 1 },
         Services,
     )
 }
@@ -259,12 +259,20 @@ fn a_request_that_is_held_for_ever_is_named() {
 }
 
 #[test]
-fn the_first_answer_stands_and_overrides_the_action() {
+fn an_answer_overrides_the_action() {
     let outcome = request(&guest(
-        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 401)) (call $answer (i32.const 200)) (i32.const 0))
-           (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 200)) (i32.const 1))"#,
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 401)) (i32.const 0))"#,
     ));
     assert_eq!((outcome.response.status(), outcome.is_allowed()), (401, false));
+}
+
+#[test]
+fn a_second_answer_hangs_the_client() {
+    let outcome = request(&guest(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 401)) (i32.const 0))
+           (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 200)) (i32.const 0))"#,
+    ));
+    assert_eq!((outcome.ending.clone(), outcome.is_allowed()), (Ending::Hung, false));
 }
 
 #[test]

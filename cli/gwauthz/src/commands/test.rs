@@ -89,7 +89,12 @@ impl TestArgs {
         let module = module::compiler(!self.no_cache, terminal)?.compile(&chosen.bytes)?;
         let clock = VirtualClock::starting_at(SystemTime::now());
         let services = self.authz.clone().into_services()?;
-        let config = GatewayConfig { plugin_configuration: config.into_bytes(), vm_configuration: Vec::new(), clock };
+        let config = GatewayConfig {
+            plugin_configuration: config.into_bytes(),
+            vm_configuration: Vec::new(),
+            clock,
+            workers: 1,
+        };
         let mut gateway = Gateway::start(&module, config, services)?;
         gateway.take_logs().iter().for_each(|line| terminal.detail(&shown(line)));
         let outcome = gateway.request(&request);

@@ -69,6 +69,7 @@ fn config(plugin_config: &Value) -> GatewayConfig {
     GatewayConfig {
         plugin_configuration: plugin_config.to_string().into_bytes(),
         vm_configuration: Vec::new(),
+        workers: 1,
         clock: VirtualClock::starting_at(SystemTime::now()),
     }
 }

@@ -37,8 +37,8 @@ pub(super) fn set_buffer_bytes(
     let data = guest.read(data, data_size)?;
     let state = guest.state();
     let target = match buffer {
-        BufferType::HttpRequestBody => &mut state.stream()?.request_body,
-        BufferType::HttpResponseBody => &mut state.stream()?.response_body,
+        BufferType::HttpRequestBody => &mut state.stream()?.request.body,
+        BufferType::HttpResponseBody => &mut state.stream()?.response.body,
         _ => return Err(Status::BadArgument.into()),
     };
     let (start, size) = (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(size).unwrap_or(usize::MAX));
@@ -67,8 +67,8 @@ pub(super) fn get_configuration(guest: &mut Guest<'_, '_>, data_out: u32, size_o
 
 fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
     match buffer {
-        BufferType::HttpRequestBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.request_body),
-        BufferType::HttpResponseBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.response_body),
+        BufferType::HttpRequestBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.request.body),
+        BufferType::HttpResponseBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.response.body),
         BufferType::HttpCallResponseBody => {
             state.call_reply.as_ref().map(|reply| reply.body.as_slice()).ok_or(Status::NotFound)
         }

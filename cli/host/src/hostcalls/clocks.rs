@@ -2,24 +2,17 @@
 
 use std::time::Duration;
 
-use crate::{
-    guest::{Guest, HostResult},
-    vm::ROOT_CONTEXT,
-};
+use crate::guest::{Guest, HostResult};
 
 pub(super) fn get_current_time_nanoseconds(guest: &mut Guest<'_, '_>, time_out: u32) -> HostResult {
-    let now = guest.state().clock.now().as_nanos();
+    let now = guest.state().shared.get().clock.now().as_nanos();
     // 2^64 nanoseconds last until the year 2554.
     guest.write_u64(time_out, u64::try_from(now).unwrap_or(u64::MAX))
 }
 
 /// Ticks of the root context; 0 stops them.
 pub(super) fn set_tick_period_milliseconds(guest: &mut Guest<'_, '_>, period: u32) -> HostResult {
-    let periods = &mut guest.state().tick_periods;
-    if period == 0 {
-        periods.remove(&ROOT_CONTEXT);
-    } else {
-        periods.insert(ROOT_CONTEXT, Duration::from_millis(period.into()));
-    }
+    let period = (period > 0).then(|| Duration::from_millis(period.into()));
+    guest.state().tick = Some(period);
     Ok(())
 }

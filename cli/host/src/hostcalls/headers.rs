@@ -85,10 +85,12 @@ fn map_of(state: &mut VmState, map: u32) -> Result<&HeaderMap, Status> {
 fn writable(state: &mut VmState, map: u32) -> Result<&mut HeaderMap, Status> {
     let map = MapType::try_from(map)?;
     let stream = state.stream()?;
-    match map {
-        MapType::HttpRequestHeaders if stream.request_visible => Ok(&mut stream.request_headers),
-        MapType::HttpResponseHeaders => stream.response_headers.as_mut().ok_or(Status::BadArgument),
-        MapType::HttpResponseTrailers if !stream.response_trailers.is_empty() => Ok(&mut stream.response_trailers),
-        _ => Err(Status::BadArgument),
-    }
+    let map = match map {
+        MapType::HttpRequestHeaders => stream.request.headers.as_mut().filter(|_| !stream.request_gone),
+        MapType::HttpRequestTrailers => stream.request.trailers.as_mut().filter(|_| !stream.request_gone),
+        MapType::HttpResponseHeaders => stream.response.headers.as_mut(),
+        MapType::HttpResponseTrailers => stream.response.trailers.as_mut(),
+        _ => None,
+    };
+    map.ok_or(Status::BadArgument)
 }

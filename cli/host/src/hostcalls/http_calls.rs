@@ -6,6 +6,7 @@ use crate::{
     abi::Status,
     guest::{Guest, HostResult},
     headers::HeaderMap,
+    state::Dispatched,
     world::HttpCall,
 };
 
@@ -32,7 +33,7 @@ pub(super) fn http_call(
     let headers = HeaderMap::decode(&guest.read(headers, headers_size)?)?;
     let body = guest.read(body, body_size)?;
     let trailers = HeaderMap::decode(&guest.read(trailers, trailers_size)?)?;
-    let known = guest.state().clusters.as_ref().is_none_or(|clusters| clusters.contains(&upstream));
+    let known = guest.state().shared.get().clusters.as_ref().is_none_or(|clusters| clusters.contains(&upstream));
     if upstream.is_empty()
         || !known
         || [":path", ":method", ":authority"].iter().any(|name| headers.first(name.as_bytes()).is_none())
@@ -47,6 +48,7 @@ pub(super) fn http_call(
     state.next_call_token = state.next_call_token.wrapping_add(TOKEN_STEP);
     let token = state.next_call_token;
     guest.write_u32(token_out, token)?;
-    guest.state().dispatched.push((token, call));
+    let state = guest.state();
+    state.dispatched.push(Dispatched { token, context: state.effective_context, call });
     Ok(())
 }

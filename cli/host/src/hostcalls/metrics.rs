@@ -14,19 +14,19 @@ pub(super) fn define_metric(
 ) -> HostResult {
     let kind = MetricType::try_from(kind)?;
     let name = guest.read_text(name, name_size)?;
-    let id = guest.state().metrics.define(kind, name)?;
+    let id = guest.state().shared.get().metrics.define(kind, name)?;
     guest.write_u32(id_out, id)
 }
 
 pub(super) fn record_metric(guest: &mut Guest<'_, '_>, id: u32, value: u64) -> HostResult {
-    Ok(guest.state().metrics.record(id, value)?)
+    Ok(guest.state().shared.get().metrics.record(id, value)?)
 }
 
 pub(super) fn increment_metric(guest: &mut Guest<'_, '_>, id: u32, offset: i64) -> HostResult {
-    Ok(guest.state().metrics.increment(id, offset)?)
+    Ok(guest.state().shared.get().metrics.increment(id, offset)?)
 }
 
 pub(super) fn get_metric(guest: &mut Guest<'_, '_>, id: u32, value_out: u32) -> HostResult {
-    let value = guest.state().metrics.value(id)?;
+    let value = guest.state().shared.get().metrics.value(id)?;
     guest.write_u64(value_out, value)
 }

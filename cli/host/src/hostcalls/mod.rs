@@ -11,6 +11,7 @@ mod http_calls;
 mod logging;
 mod metrics;
 mod shared_data;
+mod shared_queues;
 mod streams;
 
 use wasmtime::{Caller, Linker};
@@ -66,10 +67,6 @@ import_table! {
         grpc_send(token: u32, message: u32, message_size: u32, end_of_stream: u32);
         grpc_cancel(token: u32);
         grpc_close(token: u32);
-        register_shared_queue(name: u32, name_size: u32, id_out: u32);
-        resolve_shared_queue(vm_id: u32, vm_id_size: u32, name: u32, name_size: u32, id_out: u32);
-        enqueue_shared_queue(id: u32, data: u32, size: u32);
-        dequeue_shared_queue(id: u32, data_out: u32, size_out: u32);
         get_property(path: u32, path_size: u32, data_out: u32, size_out: u32);
         set_property(path: u32, path_size: u32, value: u32, value_size: u32);
         call_foreign_function(name: u32, name_size: u32, arguments: u32, arguments_size: u32, data_out: u32, size_out: u32);
@@ -121,6 +118,12 @@ import_table! {
     shared_data {
         get_shared_data(key: u32, key_size: u32, data_out: u32, size_out: u32, cas_out: u32);
         set_shared_data(key: u32, key_size: u32, value: u32, value_size: u32, cas: u32);
+    }
+    shared_queues {
+        register_shared_queue(name: u32, name_size: u32, id_out: u32);
+        resolve_shared_queue(vm_id: u32, vm_id_size: u32, name: u32, name_size: u32, id_out: u32);
+        enqueue_shared_queue(id: u32, data: u32, size: u32);
+        dequeue_shared_queue(id: u32, data_out: u32, size_out: u32);
     }
     metrics {
         define_metric(kind: u32, name: u32, name_size: u32, id_out: u32);

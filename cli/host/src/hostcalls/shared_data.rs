@@ -14,8 +14,8 @@ pub(super) fn get_shared_data(
     cas_out: u32,
 ) -> HostResult {
     let key = guest.read(key, key_size)?;
-    let (value, cas) =
-        guest.state().shared_data.value(&key).map(|(value, cas)| (value.to_vec(), cas)).ok_or(Status::NotFound)?;
+    let found = guest.state().shared.get().data.value(&key).map(|(value, cas)| (value.to_vec(), cas));
+    let (value, cas) = found.ok_or(Status::NotFound)?;
     guest.give(&value, data_out, size_out)?;
     guest.write_u32(cas_out, cas)
 }
@@ -29,5 +29,5 @@ pub(super) fn set_shared_data(
     cas: u32,
 ) -> HostResult {
     let (key, value) = (guest.read(key, key_size)?, guest.read(value, value_size)?);
-    Ok(guest.state().shared_data.set(key, value, cas)?)
+    Ok(guest.state().shared.get().data.set(key, value, cas)?)
 }

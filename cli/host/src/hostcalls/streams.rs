@@ -5,37 +5,34 @@ use crate::{
     abi::{Status, StreamType},
     guest::{Guest, HostResult},
     headers::HeaderMap,
-    state::LocalResponse,
+    state::{Effect, LocalResponse},
 };
+
+/// The bound on what one callback may ask for.
+const MAX_EFFECTS: usize = 4096;
 
 pub(super) fn continue_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
     match StreamType::try_from(stream)? {
-        StreamType::HttpRequest => continue_request(guest),
-        StreamType::HttpResponse => continue_response(guest),
+        http @ (StreamType::HttpRequest | StreamType::HttpResponse) => push(guest, Effect::Continue(http)),
         StreamType::Downstream | StreamType::Upstream => not_yet(guest, "proxy_continue_stream (TCP)"),
     }
 }
 
 pub(super) fn close_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
     match StreamType::try_from(stream)? {
-        StreamType::HttpRequest | StreamType::HttpResponse => {
-            guest.state().stream()?.closed = true;
-            Ok(())
-        }
+        StreamType::HttpRequest | StreamType::HttpResponse => push(guest, Effect::Close),
         StreamType::Downstream | StreamType::Upstream => not_yet(guest, "proxy_close_stream (TCP)"),
     }
 }
 
 /// ABI 0.1.0.
 pub(super) fn continue_request(guest: &mut Guest<'_, '_>) -> HostResult {
-    guest.state().stream()?.request_resumed = true;
-    Ok(())
+    push(guest, Effect::Continue(StreamType::HttpRequest))
 }
 
 /// ABI 0.1.0.
 pub(super) fn continue_response(guest: &mut Guest<'_, '_>) -> HostResult {
-    guest.state().stream()?.response_resumed = true;
-    Ok(())
+    push(guest, Effect::Continue(StreamType::HttpResponse))
 }
 
 /// ABI 0.1.0. This gateway has one route for all, and so no cache of routes.
@@ -64,9 +61,17 @@ pub(super) fn send_local_response(
     let details = guest.read_text(details, details_size)?;
     let body = guest.read(body, body_size)?;
     let headers = HeaderMap::decode(&guest.read(headers, headers_size)?)?;
-    let stream = guest.state().stream()?;
-    // The first one stands: a client cannot be answered twice.
-    stream.local_response.get_or_insert(LocalResponse { status, details, headers, body });
+    push(guest, Effect::Answer(LocalResponse { status, details, headers, body }))
+}
+
+/// Notes what is to happen to the stream on whose behalf the guest calls.
+fn push(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
+    let state = guest.state();
+    state.stream()?;
+    if state.effects.len() >= MAX_EFFECTS {
+        return Err(Status::InternalFailure.into());
+    }
+    state.effects.push_back((state.effective_context, effect));
     Ok(())
 }
 

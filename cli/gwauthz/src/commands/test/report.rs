@@ -51,7 +51,7 @@ impl<'a> Verdict<'a> {
                 cost.guest_time.as_micros(),
                 cost.callbacks,
                 cost.host_calls,
-                HumanBytes(cost.memory_bytes as u64)
+                HumanBytes(self.outcome.memory_bytes as u64)
             ),
         );
         text
@@ -91,6 +91,7 @@ fn class(outcome: &Outcome) -> String {
         }
         Ending::Hung => "hung".to_owned(),
         Ending::Closed => "closed".to_owned(),
+        Ending::ClientLeft => "client_left".to_owned(),
         Ending::Refused(_) => "refused_by_gateway".to_owned(),
         Ending::Trapped(_) => "trapped".to_owned(),
     }
@@ -107,6 +108,7 @@ fn reason(outcome: &Outcome) -> String {
             "the plugin holds the request and waits for nothing: the client would run into a time-out".to_owned()
         }
         Ending::Closed => "the plugin closed the stream without an answer".to_owned(),
+        Ending::ClientLeft => "the client went away".to_owned(),
         Ending::Refused(why) => format!("the gateway itself refuses the request before the plugin sees it: {why}"),
         Ending::Trapped(fault) => {
             format!("the plugin failed and the gateway fails closed: {} in {}", fault.reason, fault.callback)

@@ -1,0 +1,112 @@
+//! One direction of a stream: what has arrived, what the plugin holds, what has gone on.
+
+use std::collections::VecDeque;
+
+use crate::{headers::HeaderMap, state::Message, world::HttpRequest};
+
+/// A piece of a message, as it arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The headers, pseudo-headers included.
+    Headers(HeaderMap),
+    /// A chunk of the body.
+    Data(Vec<u8>),
+    /// The trailers, which end the message.
+    Trailers(HeaderMap),
+}
+
+/// Where the plugin holds a direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// At the headers: nothing behind them is shown to it.
+    Headers,
+    /// In the body: further chunks are shown, and kept.
+    Body,
+    /// At the trailers.
+    Trailers,
+}
+
+/// One direction of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    arrived: VecDeque<(Part, bool)>,
+    /// Whether the last piece has been shown.
+    pub(super) end_shown: bool,
+    pub(super) held: Option<Held>,
+    pub(super) passed: Passed,
+}
+
+/// What of a message has gone on behind the plugin.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    pub(super) headers: Option<HeaderMap>,
+    pub(super) body: Vec<u8>,
+    pub(super) trailers: HeaderMap,
+    pub(super) ended: bool,
+}
+
+impl Part {
+    /// Where a plugin that pauses on this piece holds the message.
+    pub(super) fn held(&self) -> Held {
+        match self {
+            Self::Headers(_) => Held::Headers,
+            Self::Data(_) => Held::Body,
+            Self::Trailers(_) => Held::Trailers,
+        }
+    }
+}
+
+impl Passed {
+    /// Takes over what the plugin has seen, up to the piece that it saw last.
+    pub(super) fn take(&mut self, message: &mut Message, last: Held) {
+        if self.headers.is_none() {
+            self.headers.clone_from(&message.headers);
+        }
+        if last != Held::Headers {
+            self.body.append(&mut message.body);
+        }
+        if last == Held::Trailers {
+            self.trailers = message.trailers.clone().unwrap_or_default();
+        }
+    }
+
+    /// As a request.
+    pub(super) fn request(&self) -> HttpRequest {
+        HttpRequest { headers: self.headers.clone().unwrap_or_default(), body: self.body.clone() }
+    }
+}
+
+impl Half {
+    pub(super) fn arrive(&mut self, part: Part, end: bool) {
+        self.arrived.push_back((part, end));
+    }
+
+    /// The next piece that the plugin may see, and whether it is the last.
+    pub(super) fn next(&mut self) -> Option<(Part, bool)> {
+        match (self.held, &self.arrived.front()?.0) {
+            (None, _) | (Some(Held::Body), Part::Data(_) | Part::Trailers(_)) => self.arrived.pop_front(),
+            _ => None,
+        }
+    }
+
+    /// Chunks that were kept back while the headers were held are shown as one.
+    pub(super) fn merge_data(&mut self) {
+        let mut merged: VecDeque<(Part, bool)> = VecDeque::new();
+        for (part, end) in self.arrived.drain(..) {
+            match (merged.back_mut(), part) {
+                (Some((Part::Data(kept), last)), Part::Data(chunk)) => {
+                    kept.extend(chunk);
+                    *last |= end;
+                }
+                (_, part) => merged.push_back((part, end)),
+            }
+        }
+        self.arrived = merged;
+    }
+
+    /// Nothing more of this direction is shown.
+    pub(super) fn stop(&mut self) {
+        self.arrived.clear();
+        self.held = Some(Held::Headers);
+    }
+}

@@ -1,0 +1,40 @@
+//! What the VMs of a gateway share: the clock, the clusters, data, queues and metrics.
+
+use std::{
+    cell::{RefCell, RefMut},
+    collections::BTreeSet,
+    rc::Rc,
+};
+
+use crate::{clock::VirtualClock, metrics::Metrics, shared_data::SharedData, shared_queues::SharedQueues};
+
+/// A handle to what is shared; every VM of a gateway has one.
+#[derive(Clone)]
+pub(crate) struct Shared(Rc<RefCell<SharedState>>);
+
+/// What is shared.
+pub(crate) struct SharedState {
+    pub(crate) clock: VirtualClock,
+    /// The clusters that there are; `None`: all.
+    pub(crate) clusters: Option<BTreeSet<String>>,
+    pub(crate) data: SharedData,
+    pub(crate) queues: SharedQueues,
+    pub(crate) metrics: Metrics,
+}
+
+impl Shared {
+    pub(crate) fn new(clock: VirtualClock) -> Self {
+        Self(Rc::new(RefCell::new(SharedState {
+            clock,
+            clusters: None,
+            data: SharedData::default(),
+            queues: SharedQueues::default(),
+            metrics: Metrics::default(),
+        })))
+    }
+
+    /// Borrows it for one step: no host function keeps it while the guest runs.
+    pub(crate) fn get(&self) -> RefMut<'_, SharedState> {
+        self.0.borrow_mut()
+    }
+}
