@@ -128,7 +128,7 @@ pub enum Error {
     },
 }
 
-/// `text` from a registry as it may be shown on a terminal: one line of at most 200 characters.
+/// `text` from a registry or a file as it may be shown on a terminal: one line of at most 200 characters.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(200).collect()
 }

@@ -20,7 +20,7 @@ use p256::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::KeyError;
+use crate::{KeyError, error::printable};
 
 /// A key to sign with: ECDSA on P-256, the only kind that `cosign generate-key-pair` makes. Wiped from memory when
 /// dropped.
@@ -45,7 +45,7 @@ impl PrivateKey {
         if ![SIGSTORE_LABEL, COSIGN_LABEL].contains(&label) {
             return Err(KeyError::Format {
                 expected: "an encrypted private key (PEM `ENCRYPTED SIGSTORE PRIVATE KEY`)",
-                found: format!("PEM `{label}`"),
+                found: format!("PEM `{}`", printable(label)),
             });
         }
         let sealed: Sealed = serde_json::from_slice(&json).map_err(|error| malformed(&error))?;
@@ -99,7 +99,7 @@ impl PublicKey {
         if label != PUBLIC_LABEL {
             return Err(KeyError::Format {
                 expected: "a public key (PEM `PUBLIC KEY`)",
-                found: format!("PEM `{label}`"),
+                found: format!("PEM `{}`", printable(label)),
             });
         }
         VerifyingKey::from_public_key_der(&der).map(Self).map_err(|_| KeyError::Format {
@@ -276,5 +276,7 @@ mod tests {
         let swapped = PrivateKey::from_encrypted_pem(COSIGN_PUB, b"").unwrap_err().to_string();
         assert!(swapped.contains("PUBLIC KEY"), "{swapped}");
         assert!(PublicKey::from_pem("garbage").is_err());
+        let tabbed = COSIGN_PUB.replace("PUBLIC KEY", "PUBL\tC KEY");
+        assert!(!PublicKey::from_pem(&tabbed).unwrap_err().to_string().contains(char::is_control));
     }
 }
