@@ -72,8 +72,8 @@ impl Refusal {
     }
 }
 
-/// The headers as filters see them.
-pub(crate) fn received(sent: &HeaderMap) -> HeaderMap {
+/// The headers as filters see them; `number` tells this request from the others of the gateway.
+pub(crate) fn received(sent: &HeaderMap, number: u32) -> HeaderMap {
     let mut seen = HeaderMap::new();
     for (name, value) in sent.iter() {
         match seen.first(name).filter(|_| JOINED.contains(&name)) {
@@ -83,19 +83,43 @@ pub(crate) fn received(sent: &HeaderMap) -> HeaderMap {
             Some(first) => seen.replace(name, &[first, value].join(&b',')),
         }
     }
+    let scheme = sent.first(b":scheme").unwrap_or(b"http");
+    // Envoy's identifier is random; this one repeats, so that runs do.
+    for (name, value) in [("x-forwarded-proto", scheme), ("x-request-id", request_id(number).as_bytes())] {
+        if seen.first(name.as_bytes()).is_none() {
+            seen.add(name, value);
+        }
+    }
     seen
+}
+
+/// A version 4 UUID (RFC 9562) in form.
+fn request_id(number: u32) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::received;
+    use crate::headers::HeaderMap;
 
     #[test]
     fn some_headers_are_joined_and_others_kept() {
-        let sent = [("authorization", "a"), ("x-a", "1"), ("Authorization", ""), ("authorization", "b"), ("x-a", "2")];
-        let seen = [("authorization", "a,b"), ("x-a", "1"), ("x-a", "2")];
-        assert_eq!(received(&sent.into_iter().collect()), seen.into_iter().collect());
-        let empty_first = [("via", ""), ("via", "a")];
-        assert_eq!(received(&empty_first.into_iter().collect()), [("via", "a")].into_iter().collect());
+        let own = [("x-forwarded-proto", "http"), ("x-request-id", "00000000-0000-4000-8000-00000000002a")];
+        let check = |sent: &[(&str, &str)], seen: &[(&str, &str)]| {
+            let seen: HeaderMap = seen.iter().copied().chain(own).collect();
+            assert_eq!(received(&sent.iter().copied().collect(), 42), seen);
+        };
+        check(
+            &[("authorization", "a"), ("x-a", "1"), ("Authorization", ""), ("authorization", "b"), ("x-a", "2")],
+            &[("authorization", "a,b"), ("x-a", "1"), ("x-a", "2")],
+        );
+        check(&[("via", ""), ("via", "a")], &[("via", "a")]);
+    }
+
+    #[test]
+    fn what_a_client_sends_is_left() {
+        let sent: HeaderMap = [("x-forwarded-proto", "https"), ("x-request-id", "a")].into_iter().collect();
+        assert_eq!(received(&sent, 1), sent);
     }
 }

@@ -45,6 +45,8 @@ pub struct GatewayConfig {
     pub clock: VirtualClock,
     /// How many workers it has, each with a VM of its own; at least one is started.
     pub workers: usize,
+    /// Whether every call between host and guest is recorded, for [`Gateway::take_trace`].
+    pub trace: bool,
 }
 
 /// A stream of a gateway.
@@ -104,6 +106,12 @@ impl<W: World> Gateway<W> {
     /// What the plugin has logged since this was last asked, or since the last outcome.
     pub fn take_logs(&mut self) -> Vec<LogLine> {
         self.workers.iter_mut().flat_map(Worker::take_logs).collect()
+    }
+
+    /// Every call between host and guest since this was last asked, worker by worker, in the words of Envoy's log at
+    /// `wasm:trace`; at most a million lines a worker.
+    pub fn take_trace(&mut self) -> Vec<String> {
+        self.workers.iter_mut().flat_map(Worker::take_trace).collect()
     }
 
     /// The gateway's clock: the time since the Unix epoch.
@@ -251,7 +259,10 @@ const CONNECTION_RESET: &str =
     "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
 
 fn start_vm(module: &Module, config: &GatewayConfig, shared: Shared, worker: usize) -> Result<Vm, StartError> {
-    let state = VmState::new(shared, worker, config.vm_configuration.clone(), config.plugin_configuration.clone());
+    let mut state = VmState::new(shared, worker, config.vm_configuration.clone(), config.plugin_configuration.clone());
+    if config.trace {
+        state.trace.start();
+    }
     let mut vm = Vm::start(module, state)?;
     let refused_by = configure(&mut vm).map_err(|fault| StartError::Trapped(fault, vm.state().logs.take()))?;
     match refused_by {

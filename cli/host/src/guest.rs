@@ -86,13 +86,13 @@ impl<'a, 'b> Guest<'a, 'b> {
     }
 
     fn allocate(&mut self, size: u32) -> Result<u32, Stop> {
-        let allocate = self.state().allocate.clone().ok_or(Status::InternalFailure)?;
-        match allocate.call(self.caller.as_context_mut(), size) {
-            // An allocator that has nothing left answers null.
-            Ok(0) => Err(Stop::Status(Status::InvalidMemoryAccess)),
-            Ok(pointer) => Ok(pointer),
-            Err(trap) => Err(Stop::Trap(trap)),
-        }
+        let state = self.state();
+        let (name, allocate) = state.allocate.clone().ok_or(Status::InternalFailure)?;
+        state.trace.into_guest(name, &size);
+        let pointer = allocate.call(self.caller.as_context_mut(), size).map_err(Stop::Trap)?;
+        self.state().trace.from_guest(name, &pointer);
+        // An allocator that has nothing left answers null.
+        if pointer == 0 { Err(Stop::Status(Status::InvalidMemoryAccess)) } else { Ok(pointer) }
     }
 
     /// The memory: known once the instance is made, looked up while its start function runs.

@@ -21,6 +21,7 @@ mod shared;
 mod shared_data;
 mod shared_queues;
 mod state;
+mod trace;
 mod vm;
 mod wasi;
 mod world;

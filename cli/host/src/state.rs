@@ -11,6 +11,7 @@ use crate::{
     abi::{LogLevel, Status, StreamType},
     headers::HeaderMap,
     shared::Shared,
+    trace::Trace,
     world::{HttpCall, HttpResponse},
 };
 
@@ -39,7 +40,8 @@ pub struct LocalResponse {
 /// The store's data: one VM.
 pub(crate) struct VmState {
     pub(crate) memory: Option<Memory>,
-    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    /// The guest's allocator, with its name.
+    pub(crate) allocate: Option<(&'static str, TypedFunc<u32, u32>)>,
     pub(crate) limits: StoreLimits,
     pub(crate) shared: Shared,
     /// The number of the worker that this VM belongs to.
@@ -59,6 +61,7 @@ pub(crate) struct VmState {
     /// The tick period that the guest has set and the gateway has not picked up yet; `None` in it: no ticks.
     pub(crate) tick: Option<Option<Duration>>,
     pub(crate) logs: Logs,
+    pub(crate) trace: Trace,
     pub(crate) random: u64,
     pub(crate) host_calls: u64,
     /// Host functions that were called although this host does not have them.
@@ -132,6 +135,7 @@ impl VmState {
             next_call_token: 0,
             tick: None,
             logs: Logs::default(),
+            trace: Trace::default(),
             random: 0,
             host_calls: 0,
             unimplemented: BTreeSet::new(),

@@ -13,6 +13,7 @@ use crate::{
     gateway::Cost,
     module::ModuleError,
     state::VmState,
+    trace::Values,
 };
 
 /// The number of the only root context.
@@ -93,10 +94,10 @@ impl Vm {
             .get_memory(&mut store, "memory")
             .ok_or(ModuleError::MissingExport { what: "a memory exported as `memory`" })?;
         store.data_mut().memory = Some(memory);
-        let allocate = match optional(&instance, &mut store, "malloc")? {
-            Some(allocate) => Some(allocate),
-            None => optional(&instance, &mut store, "proxy_on_memory_allocate")?,
-        };
+        let mut allocate = None;
+        for name in ["proxy_on_memory_allocate", "malloc"] {
+            allocate = optional(&instance, &mut store, name)?.map(|function| (name, function)).or(allocate);
+        }
         store.data_mut().allocate = allocate;
         let callbacks = Callbacks::find(&instance, &mut store, module.abi())?;
         let mut vm = Self { store, callbacks, guest_time: Duration::ZERO, calls: 0 };
@@ -250,7 +251,7 @@ impl Vm {
     }
 
     /// Runs a callback under the deadline; `None` where there is none.
-    fn call<P: WasmParams, R: WasmResults>(
+    fn call<P: WasmParams + Values, R: WasmResults + Values>(
         &mut self,
         name: &'static str,
         callback: Option<&TypedFunc<P, R>>,
@@ -259,10 +260,13 @@ impl Vm {
         let Some(callback) = callback else { return Ok(None) };
         arm(&mut self.store);
         self.calls += 1;
+        self.state().trace.into_guest(name, &arguments);
         let begin = Instant::now();
         let result = callback.call(&mut self.store, arguments);
         self.guest_time += begin.elapsed();
-        result.map(Some).map_err(|trap| fault(name, &trap))
+        let result = result.map_err(|trap| fault(name, &trap))?;
+        self.state().trace.from_guest(name, &result);
+        Ok(Some(result))
     }
 }
 

@@ -58,7 +58,13 @@ fn start(module: &[u8]) -> Result<Gateway<Services>, StartError> {
     let clock = VirtualClock::starting_at(SystemTime::UNIX_EPOCH);
     Gateway::start(
         &module,
-        GatewayConfig { plugin_configuration: b"{}".to_vec(), vm_configuration: Vec::new(), clock, workers: 1 },
+        GatewayConfig {
+            plugin_configuration: b"{}".to_vec(),
+            vm_configuration: Vec::new(),
+            clock,
+            workers: 1,
+            trace: false,
+        },
         Services,
     )
 }

@@ -94,6 +94,7 @@ impl TestArgs {
             vm_configuration: Vec::new(),
             clock,
             workers: 1,
+            trace: false,
         };
         let mut gateway = Gateway::start(&module, config, services)?;
         gateway.take_logs().iter().for_each(|line| terminal.detail(&shown(line)));

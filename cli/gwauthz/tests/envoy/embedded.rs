@@ -70,6 +70,7 @@ fn config(plugin_config: &Value) -> GatewayConfig {
         plugin_configuration: plugin_config.to_string().into_bytes(),
         vm_configuration: Vec::new(),
         workers: 1,
+        trace: false,
         clock: VirtualClock::starting_at(SystemTime::now()),
     }
 }

@@ -22,8 +22,9 @@ pub(super) struct Worker {
     pub(super) vm: Result<Box<Vm>, Fault>,
     streams: BTreeMap<u32, Exchange>,
     next_context: u32,
-    /// What a VM that is gone had logged.
+    /// What a VM that is gone had logged and called.
     last_logs: Vec<LogLine>,
+    last_trace: Vec<String>,
 }
 
 /// One stream on its way through the plugin.
@@ -50,7 +51,13 @@ enum Way {
 
 impl Worker {
     pub(super) fn new(vm: Vm) -> Self {
-        Self { vm: Ok(Box::new(vm)), streams: BTreeMap::new(), next_context: ROOT_CONTEXT + 1, last_logs: Vec::new() }
+        Self {
+            vm: Ok(Box::new(vm)),
+            streams: BTreeMap::new(),
+            next_context: ROOT_CONTEXT + 1,
+            last_logs: Vec::new(),
+            last_trace: Vec::new(),
+        }
     }
 
     /// A client opens a stream with its headers; gives the stream's context.
@@ -70,7 +77,7 @@ impl Worker {
                 vm.state().streams.insert(context, Stream::default());
                 vm.on_context_create(context, ROOT_CONTEXT)
             });
-            self.receive(context, Way::Request, Part::Headers(downstream::received(&headers)), end);
+            self.receive(context, Way::Request, Part::Headers(downstream::received(&headers, context)), end);
         }
         context
     }
@@ -142,6 +149,12 @@ impl Worker {
         let mut logs = std::mem::take(&mut self.last_logs);
         logs.extend(self.vm.as_mut().map(|vm| vm.state().logs.take()).unwrap_or_default());
         logs
+    }
+
+    pub(super) fn take_trace(&mut self) -> Vec<String> {
+        let mut trace = std::mem::take(&mut self.last_trace);
+        trace.extend(self.vm.as_mut().map(|vm| vm.state().trace.take()).unwrap_or_default());
+        trace
     }
 
     /// What became of a stream, which is forgotten.
@@ -303,6 +316,7 @@ impl Worker {
             exchange.ending.get_or_insert_with(|| Ending::Trapped(fault.clone()));
         }
         self.last_logs = self.take_logs();
+        self.last_trace = self.take_trace();
         self.vm = Err(fault.clone());
     }
 

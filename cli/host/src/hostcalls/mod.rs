@@ -22,6 +22,9 @@ use crate::{
     state::VmState,
 };
 
+/// The module that the functions are imported from.
+const MODULE: &str = "env";
+
 /// Declares the import table: implemented functions by their section, the others by their arguments alone.
 macro_rules! import_table {
     (
@@ -37,16 +40,21 @@ macro_rules! import_table {
         /// Puts the whole table into a linker.
         pub(crate) fn define(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             $($(
-                linker.func_wrap("env", concat!("proxy_", stringify!($name)), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
+                linker.func_wrap(MODULE, concat!("proxy_", stringify!($name)), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
                     let mut guest = enter(&mut caller);
-                    leave($section::$name(&mut guest, $($arg),*))
+                    let name = concat!("proxy_", stringify!($name));
+                    guest.state().trace.into_host(MODULE, name, &($($arg,)*));
+                    let result = $section::$name(&mut guest, $($arg),*);
+                    leave(&mut guest, name, result)
                 })?;
             )+)+
             $(
-                linker.func_wrap("env", concat!("proxy_", stringify!($missing)), |mut caller: Caller<'_, VmState>, $($missing_arg: $missing_ty),*| {
-                    $(let _ = $missing_arg;)*
-                    enter(&mut caller).state().unimplemented.insert(concat!("proxy_", stringify!($missing)));
-                    leave(Err(Stop::Status(Status::Unimplemented)))
+                linker.func_wrap(MODULE, concat!("proxy_", stringify!($missing)), |mut caller: Caller<'_, VmState>, $($missing_arg: $missing_ty),*| {
+                    let mut guest = enter(&mut caller);
+                    let name = concat!("proxy_", stringify!($missing));
+                    guest.state().trace.into_host(MODULE, name, &($($missing_arg,)*));
+                    guest.state().unimplemented.insert(name);
+                    leave(&mut guest, name, Err(Stop::Status(Status::Unimplemented)))
                 })?;
             )+
             Ok(())
@@ -140,12 +148,14 @@ fn enter<'a, 'b>(caller: &'a mut Caller<'b, VmState>) -> Guest<'a, 'b> {
     guest
 }
 
-fn leave(result: HostResult) -> wasmtime::Result<u32> {
-    match result {
-        Ok(()) => Ok(Status::Ok as u32),
-        Err(Stop::Status(status)) => Ok(status as u32),
-        Err(Stop::Trap(trap)) => Err(trap),
-    }
+fn leave(guest: &mut Guest<'_, '_>, name: &str, result: HostResult) -> wasmtime::Result<u32> {
+    let status = match result {
+        Ok(()) => Status::Ok as u32,
+        Err(Stop::Status(status)) => status as u32,
+        Err(Stop::Trap(trap)) => return Err(trap),
+    };
+    guest.state().trace.from_host(MODULE, name, status);
+    Ok(status)
 }
 
 #[cfg(test)]
