@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Find security and correctness defects in manifests around gateway plugins')
             [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Push a plugin to a registry, signed')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Send a request through the plugin, without a cluster, and say what a gateway would do with it')
+            [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that what a registry has was signed with a key')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -156,6 +157,30 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'gwauthz;trace' {
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted')
+            [CompletionResult]::new('--claims', '--claims', [CompletionResultType]::ParameterName, 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]')
+            [CompletionResult]::new('--plugin', '--plugin', [CompletionResultType]::ParameterName, 'Which WasmPlugin in the manifest, where there are several')
+            [CompletionResult]::new('--module', '--module', [CompletionResultType]::ParameterName, 'Module to run [default: the embedded one, else the one of this checkout]')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Method of the request')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Path of the request, with its query')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header of the request; may be given several times, and twice with one name')
+            [CompletionResult]::new('--authz', '--authz', [CompletionResultType]::ParameterName, 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask')
+            [CompletionResult]::new('--against', '--against', [CompletionResultType]::ParameterName, 'Compare with the log of a real Envoy that served the same request first')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)')
+            [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Compile the module anew, and do not keep what was compiled')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more of what is done and why; twice for every detail')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more of what is done and why; twice for every detail')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'gwauthz;verify' {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Public key to verify with, as `gwauthz keygen` and cosign write it')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the result')
@@ -181,6 +206,7 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Find security and correctness defects in manifests around gateway plugins')
             [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Push a plugin to a registry, signed')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Send a request through the plugin, without a cluster, and say what a gateway would do with it')
+            [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that what a registry has was signed with a key')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -204,6 +230,9 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             break
         }
         'gwauthz;help;test' {
+            break
+        }
+        'gwauthz;help;trace' {
             break
         }
         'gwauthz;help;verify' {

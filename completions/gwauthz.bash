@@ -40,6 +40,9 @@ _gwauthz() {
             gwauthz,test)
                 cmd="gwauthz__subcmd__test"
                 ;;
+            gwauthz,trace)
+                cmd="gwauthz__subcmd__trace"
+                ;;
             gwauthz,verify)
                 cmd="gwauthz__subcmd__verify"
                 ;;
@@ -67,6 +70,9 @@ _gwauthz() {
             gwauthz__subcmd__help,test)
                 cmd="gwauthz__subcmd__help__subcmd__test"
                 ;;
+            gwauthz__subcmd__help,trace)
+                cmd="gwauthz__subcmd__help__subcmd__trace"
+                ;;
             gwauthz__subcmd__help,verify)
                 cmd="gwauthz__subcmd__help__subcmd__verify"
                 ;;
@@ -77,7 +83,7 @@ _gwauthz() {
 
     case "${cmd}" in
         gwauthz)
-            opts="-q -v -h -V --color --quiet --verbose --help --version build completions explain keygen lint push test verify help"
+            opts="-q -v -h -V --color --quiet --verbose --help --version build completions explain keygen lint push test trace verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -165,7 +171,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__help)
-            opts="build completions explain keygen lint push test verify help"
+            opts="build completions explain keygen lint push test trace verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -290,6 +296,20 @@ _gwauthz() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gwauthz__subcmd__help__subcmd__trace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gwauthz__subcmd__help__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -399,7 +419,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__test)
-            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --expect --format --no-cache --color --quiet --verbose --help --version"
+            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --format --color --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -451,6 +471,68 @@ _gwauthz() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gwauthz__subcmd__trace)
+            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --against --color --quiet --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --claims)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --module)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authz)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand lint 'Find security and correctness defects in manifests around gateway plugins'
             cand push 'Push a plugin to a registry, signed'
             cand test 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+            cand trace 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them'
             cand verify 'Check that what a registry has was signed with a key'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -145,6 +146,29 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'gwauthz;trace'= {
+            cand --token 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted'
+            cand --claims 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away'
+            cand -c 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'
+            cand --config 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'
+            cand --plugin 'Which WasmPlugin in the manifest, where there are several'
+            cand --module 'Module to run [default: the embedded one, else the one of this checkout]'
+            cand --method 'Method of the request'
+            cand --path 'Path of the request, with its query'
+            cand --header 'Header of the request; may be given several times, and twice with one name'
+            cand --authz 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask'
+            cand --against 'Compare with the log of a real Envoy that served the same request first'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand --no-cache 'Compile the module anew, and do not keep what was compiled'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why; twice for every detail'
+            cand --verbose 'Print more of what is done and why; twice for every detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'gwauthz;verify'= {
             cand --key 'Public key to verify with, as `gwauthz keygen` and cosign write it'
             cand --format 'How to print the result'
@@ -169,6 +193,7 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand lint 'Find security and correctness defects in manifests around gateway plugins'
             cand push 'Push a plugin to a registry, signed'
             cand test 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+            cand trace 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them'
             cand verify 'Check that what a registry has was signed with a key'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -185,6 +210,8 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
         &'gwauthz;help;push'= {
         }
         &'gwauthz;help;test'= {
+        }
+        &'gwauthz;help;trace'= {
         }
         &'gwauthz;help;verify'= {
         }

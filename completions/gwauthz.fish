@@ -38,6 +38,7 @@ complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "keygen" -d 'Make a 
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "push" -d 'Push a plugin to a registry, signed'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "trace" -d 'Print every call between gateway and plugin while a request passes, as Envoy\'s log has them'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "verify" -d 'Check that what a registry has was signed with a key'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l manifest-path -d 'Crate to build [default: the plugin of this checkout]' -r -F
@@ -130,6 +131,24 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s q -l quiet -d '
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l plugin -d 'Which WasmPlugin in the manifest, where there are several' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l module -d 'Module to run [default: the embedded one, else the one of this checkout]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l method -d 'Method of the request' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l path -d 'Path of the request, with its query' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l header -d 'Header of the request; may be given several times, and twice with one name' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l authz -d 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l against -d 'Compare with the log of a real Envoy that served the same request first' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l no-cache -d 'Compile the module anew, and do not keep what was compiled'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l key -d 'Public key to verify with, as `gwauthz keygen` and cosign write it' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l format -d 'How to print the result' -r -f -a "human\t'For people'
 json\t'For programs; the `schema` key names the layout'"
@@ -143,12 +162,13 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s q -l quiet -d
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s V -l version -d 'Print version'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "build" -d 'Build a plugin into a module that gateways load'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "explain" -d 'Explain a lint rule: why it is one, what an attacker gains, what is right'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "keygen" -d 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "push" -d 'Push a plugin to a registry, signed'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "verify" -d 'Check that what a registry has was signed with a key'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "build" -d 'Build a plugin into a module that gateways load'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "explain" -d 'Explain a lint rule: why it is one, what an attacker gains, what is right'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "keygen" -d 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "push" -d 'Push a plugin to a registry, signed'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "trace" -d 'Print every call between gateway and plugin while a request passes, as Envoy\'s log has them'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "verify" -d 'Check that what a registry has was signed with a key'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

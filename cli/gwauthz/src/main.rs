@@ -13,6 +13,7 @@ mod module;
 mod output;
 mod passphrase;
 mod registry;
+mod request;
 mod terminal;
 
 use std::process::ExitCode;

@@ -300,3 +300,44 @@ fn nothing_is_coloured_in_a_pipe_unless_asked() {
     assert!(run(&["--token", "--color", "always"]).stdout.contains('\u{1b}'));
     assert!(run(&["--token", "-q"]).stderr.is_empty());
 }
+
+#[test]
+fn a_trace_is_printed_and_compared() {
+    let trace = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_gwauthz"))
+            .args([&["trace", "-q"], arguments].concat())
+            .current_dir(root())
+            .env_remove("GWAUTHZ_TOKEN")
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let printed = trace(&[]);
+    let calls = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(printed.status.code(), Some(0));
+    assert!(
+        calls.starts_with("[host->vm] _initialize()\n")
+            && calls.contains("[vm->host] env.proxy_send_local_response(401, "),
+        "{calls}"
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("envoy.log");
+    let against = |text: String| {
+        fs::write(&log, text).unwrap();
+        trace(&["--against", log.to_str().unwrap()])
+    };
+    let as_logged = |calls: &str| {
+        calls
+            .lines()
+            .map(|call| format!("[2026-01-01 00:00:00.000][7][trace][wasm] [wasm_vm.cc:39] {call}\n"))
+            .collect::<String>()
+    };
+    assert_eq!(against(as_logged(&calls)).status.code(), Some(0));
+    let different = against(as_logged(&calls.replace("local_response(401, ", "local_response(403, ")));
+    assert_eq!(different.status.code(), Some(1));
+    assert!(String::from_utf8(different.stdout).unwrap().contains("- [vm->host] env.proxy_send_local_response(401, "));
+    assert_eq!(against("nothing of the kind\n".to_owned()).status.code(), Some(2));
+    assert_eq!(trace(&["--against", "no-such.log"]).status.code(), Some(4));
+}

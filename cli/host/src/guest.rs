@@ -88,9 +88,9 @@ impl<'a, 'b> Guest<'a, 'b> {
     fn allocate(&mut self, size: u32) -> Result<u32, Stop> {
         let state = self.state();
         let (name, allocate) = state.allocate.clone().ok_or(Status::InternalFailure)?;
-        state.trace.into_guest(name, &size);
+        state.trace.guest_called(name, &size);
         let pointer = allocate.call(self.caller.as_context_mut(), size).map_err(Stop::Trap)?;
-        self.state().trace.from_guest(name, &pointer);
+        self.state().trace.guest_returned(name, &pointer);
         // An allocator that has nothing left answers null.
         if pointer == 0 { Err(Stop::Status(Status::InvalidMemoryAccess)) } else { Ok(pointer) }
     }

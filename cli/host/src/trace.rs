@@ -23,22 +23,22 @@ impl Trace {
     }
 
     /// The host calls an export of the guest.
-    pub(crate) fn into_guest(&mut self, function: &str, arguments: &impl Values) {
+    pub(crate) fn guest_called(&mut self, function: &str, arguments: &impl Values) {
         self.record(|| format!("[host->vm] {function}({})", arguments.shown()));
     }
 
     /// The export has returned.
-    pub(crate) fn from_guest(&mut self, function: &str, result: &impl Values) {
+    pub(crate) fn guest_returned(&mut self, function: &str, result: &impl Values) {
         self.record(|| format!("[host<-vm] {function} return: {}", result_of(result)));
     }
 
     /// The guest calls a function of the host.
-    pub(crate) fn into_host(&mut self, module: &str, function: &str, arguments: &impl Values) {
+    pub(crate) fn host_called(&mut self, module: &str, function: &str, arguments: &impl Values) {
         self.record(|| format!("[vm->host] {module}.{function}({})", arguments.shown()));
     }
 
     /// The function has returned.
-    pub(crate) fn from_host(&mut self, module: &str, function: &str, result: u32) {
+    pub(crate) fn host_returned(&mut self, module: &str, function: &str, result: u32) {
         self.record(|| format!("[vm<-host] {module}.{function} return: {result}"));
     }
 
@@ -111,13 +111,13 @@ mod tests {
     #[test]
     fn calls_are_told_in_envoys_words() {
         let mut trace = Trace::default();
-        trace.into_guest("unseen", &());
+        trace.guest_called("unseen", &());
         trace.start();
-        trace.into_guest("proxy_on_request_headers", &(2, 8, 1));
-        trace.into_host("env", "proxy_done", &());
-        trace.from_host("env", "proxy_done", 0);
-        trace.from_guest("proxy_on_request_headers", &1);
-        trace.from_guest("proxy_on_log", &());
+        trace.guest_called("proxy_on_request_headers", &(2, 8, 1));
+        trace.host_called("env", "proxy_done", &());
+        trace.host_returned("env", "proxy_done", 0);
+        trace.guest_returned("proxy_on_request_headers", &1);
+        trace.guest_returned("proxy_on_log", &());
         assert_eq!(
             trace.take(),
             [

@@ -260,12 +260,12 @@ impl Vm {
         let Some(callback) = callback else { return Ok(None) };
         arm(&mut self.store);
         self.calls += 1;
-        self.state().trace.into_guest(name, &arguments);
+        self.state().trace.guest_called(name, &arguments);
         let begin = Instant::now();
         let result = callback.call(&mut self.store, arguments);
         self.guest_time += begin.elapsed();
         let result = result.map_err(|trap| fault(name, &trap))?;
-        self.state().trace.from_guest(name, &result);
+        self.state().trace.guest_returned(name, &result);
         Ok(Some(result))
     }
 }

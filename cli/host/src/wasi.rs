@@ -35,9 +35,9 @@ macro_rules! wasi_table {
                     let mut guest = Guest::new(&mut caller);
                     guest.state().host_calls += 1;
                     guest.find_memory();
-                    guest.state().trace.into_host(module, stringify!($name), &($($arg,)*));
+                    guest.state().trace.host_called(module, stringify!($name), &($($arg,)*));
                     let errno = errno($name(&mut guest, $($arg),*))?;
-                    guest.state().trace.from_host(module, stringify!($name), errno);
+                    guest.state().trace.host_returned(module, stringify!($name), errno);
                     wasmtime::Result::Ok(errno)
                 })?;)+
                 $(linker.func_wrap(module, stringify!($missing), |mut caller: Caller<'_, VmState>, $(_: $missing_ty),*| -> u32 {

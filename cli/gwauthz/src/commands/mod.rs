@@ -7,6 +7,7 @@ mod keygen;
 mod lint;
 mod push;
 mod test;
+mod trace;
 mod verify;
 
 use clap::Subcommand;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Lint(lint::LintArgs),
     Push(push::PushArgs),
     Test(test::TestArgs),
+    Trace(trace::TraceArgs),
     Verify(verify::VerifyArgs),
 }
 
@@ -39,6 +41,7 @@ impl Command {
             Self::Lint(args) => args.execute(terminal),
             Self::Push(args) => args.execute(terminal),
             Self::Test(args) => args.execute(terminal),
+            Self::Trace(args) => args.execute(terminal),
             Self::Verify(args) => args.execute(terminal),
         }
     }

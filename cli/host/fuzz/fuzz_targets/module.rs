@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     let config = GatewayConfig {
         plugin_configuration: b"{}".to_vec(),
         vm_configuration: Vec::new(),
+        workers: 1, trace: false,
         clock: VirtualClock::starting_at(SystemTime::UNIX_EPOCH),
     };
     if let Ok(mut gateway) = Gateway::start(&module, config, Services) {

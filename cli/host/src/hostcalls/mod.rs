@@ -43,7 +43,7 @@ macro_rules! import_table {
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($name)), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
                     let mut guest = enter(&mut caller);
                     let name = concat!("proxy_", stringify!($name));
-                    guest.state().trace.into_host(MODULE, name, &($($arg,)*));
+                    guest.state().trace.host_called(MODULE, name, &($($arg,)*));
                     let result = $section::$name(&mut guest, $($arg),*);
                     leave(&mut guest, name, result)
                 })?;
@@ -52,7 +52,7 @@ macro_rules! import_table {
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($missing)), |mut caller: Caller<'_, VmState>, $($missing_arg: $missing_ty),*| {
                     let mut guest = enter(&mut caller);
                     let name = concat!("proxy_", stringify!($missing));
-                    guest.state().trace.into_host(MODULE, name, &($($missing_arg,)*));
+                    guest.state().trace.host_called(MODULE, name, &($($missing_arg,)*));
                     guest.state().unimplemented.insert(name);
                     leave(&mut guest, name, Err(Stop::Status(Status::Unimplemented)))
                 })?;
@@ -154,7 +154,7 @@ fn leave(guest: &mut Guest<'_, '_>, name: &str, result: HostResult) -> wasmtime:
         Err(Stop::Status(status)) => status as u32,
         Err(Stop::Trap(trap)) => return Err(trap),
     };
-    guest.state().trace.from_host(MODULE, name, status);
+    guest.state().trace.host_returned(MODULE, name, status);
     Ok(status)
 }
 

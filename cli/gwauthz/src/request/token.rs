@@ -24,7 +24,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 const LIFETIME: u64 = 300;
 
 /// The token to send; none where neither the option nor the variable is there.
-pub(super) fn choose(
+pub(crate) fn choose(
     option: Option<&Option<String>>,
     claims: Option<&str>,
     terminal: &Terminal,

@@ -15,7 +15,7 @@ use crate::exit::Failure;
 
 /// `--authz`
 #[derive(Clone, Debug)]
-pub(super) enum Authz {
+pub(crate) enum Authz {
     Answers(CallOutcome),
     Real(Url),
 }
@@ -56,7 +56,7 @@ fn real(text: &str) -> Result<Authz, String> {
 
 impl Authz {
     /// The services around the gateway: the authorization service, and an upstream that says 200.
-    pub(super) fn into_services(self) -> Result<Services, Failure> {
+    pub(crate) fn into_services(self) -> Result<Services, Failure> {
         Ok(match self {
             Self::Answers(outcome) => Services::Scripted(outcome),
             Self::Real(url) => Services::Real(Box::new(RealService::new(url)?)),
@@ -65,7 +65,7 @@ impl Authz {
 }
 
 /// What stands around the gateway.
-pub(super) enum Services {
+pub(crate) enum Services {
     /// The authorization service answers every callout alike.
     Scripted(CallOutcome),
     /// Callouts go to a real one.
@@ -86,7 +86,7 @@ impl World for Services {
 }
 
 /// A real authorization service.
-pub(super) struct RealService {
+pub(crate) struct RealService {
     url: Url,
     client: Client,
     runtime: Runtime,

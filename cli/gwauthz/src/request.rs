@@ -1,0 +1,176 @@
+//! The request that `gwauthz test` and `gwauthz trace` send, and the gateway that they send it through.
+
+mod authz;
+mod token;
+
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use clap::Args;
+use gwauthz_host::{Gateway, GatewayConfig, HttpRequest, LogLine, StartError, VirtualClock};
+use gwauthz_lint::{DeployedPlugin, deployed_plugins};
+
+use crate::{exit::Failure, manifests, module, terminal::Terminal};
+
+use authz::{Authz, Services};
+
+/// One request, and the world that it meets.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted
+    #[expect(clippy::option_option, reason = "clap's way to say: absent, without a value, with one")]
+    #[arg(long, value_name = "JWT|@FILE|-", num_args = 0..=1)]
+    token: Option<Option<String>>,
+    /// Claims laid over the demo token's: JSON, or @FILE; null takes a claim away
+    #[arg(long, value_name = "JSON|@FILE")]
+    claims: Option<String>,
+    /// Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]
+    #[arg(short, long, value_name = "YAML")]
+    config: Option<PathBuf>,
+    /// Which WasmPlugin in the manifest, where there are several
+    #[arg(long, value_name = "NAME", requires = "config")]
+    plugin: Option<String>,
+    /// Module to run [default: the embedded one, else the one of this checkout]
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+    /// Method of the request
+    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    method: String,
+    /// Path of the request, with its query
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    path: String,
+    /// Header of the request; may be given several times, and twice with one name
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask
+    #[arg(long, value_name = "ANSWER", default_value = "200")]
+    authz: Authz,
+    /// Compile the module anew, and do not keep what was compiled
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// What the plugin is configured with where no manifest is named.
+const DEFAULT_CONFIG: &str = r#"{"cluster":"outbound|8080||jwt-auth-service.default.svc.cluster.local"}"#;
+
+impl RequestArgs {
+    /// Starts a gateway with the plugin, and makes the request for it; `trace` records every call of the plugin.
+    pub(crate) fn prepare(self, trace: bool, terminal: &Terminal) -> Result<(Gateway<Services>, HttpRequest), Failure> {
+        let config = match &self.config {
+            Some(path) => plugin_config(path, self.plugin.as_deref())?,
+            None => DEFAULT_CONFIG.to_owned(),
+        };
+        let request = self.request(terminal)?;
+        let chosen = module::choose(self.module.as_deref(), terminal)?;
+        let module = module::compiler(!self.no_cache, terminal)?.compile(&chosen.bytes)?;
+        let config = GatewayConfig {
+            plugin_configuration: config.into_bytes(),
+            vm_configuration: Vec::new(),
+            clock: VirtualClock::starting_at(SystemTime::now()),
+            workers: 1,
+            trace,
+        };
+        let mut gateway = Gateway::start(&module, config, self.authz.into_services()?)?;
+        detail_logs(&gateway.take_logs(), terminal);
+        Ok((gateway, request))
+    }
+
+    /// The request, with its token if there is one.
+    fn request(&self, terminal: &Terminal) -> Result<HttpRequest, Failure> {
+        if self.method.is_empty() || !self.method.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::wrong(
+                format!("`{}` is no method", self.method.escape_debug()),
+                "name one such as GET",
+            ));
+        }
+        let mut request = HttpRequest::new(&self.method, "gateway.local", self.path.as_bytes());
+        for (name, value) in &self.headers {
+            if name.eq_ignore_ascii_case("host") {
+                request.headers.replace(b":authority", value.as_bytes());
+            } else {
+                request.headers.add(name, value);
+            }
+        }
+        if let Some(token) = token::choose(self.token.as_ref(), self.claims.as_deref(), terminal)? {
+            request.headers.add("authorization", format!("Bearer {}", token.as_str()));
+        }
+        Ok(request)
+    }
+}
+
+/// Shows what the plugin logged to who asked for details.
+pub(crate) fn detail_logs(logs: &[LogLine], terminal: &Terminal) {
+    for line in logs {
+        terminal.detail(&format!("log {:?}: {}", line.level, line.message.escape_debug()));
+    }
+}
+
+/// The pluginConfig of the WasmPlugin in a manifest, as JSON text.
+fn plugin_config(path: &Path, name: Option<&str>) -> Result<String, Failure> {
+    let wrong = |message: String, help: &str| Failure::wrong(format!("{}: {message}", path.display()), help);
+    let source = manifests::read_file(path)?;
+    let plugins = deployed_plugins(&source).map_err(|error| {
+        let name = path.display().to_string();
+        manifests::wrong_at(
+            name,
+            source.text().to_owned(),
+            error.span.range(),
+            error.to_string(),
+            "mend it, then try again",
+        )
+    })?;
+    let names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_deref().unwrap_or("(no name)")).collect();
+    let mut matching = plugins.iter().filter(|plugin| name.is_none() || plugin.name.as_deref() == name);
+    match (matching.next(), matching.next()) {
+        (Some(DeployedPlugin { config, .. }), None) => Ok(config.clone().unwrap_or_else(|| "{}".to_owned())),
+        (Some(_), Some(_)) => {
+            Err(wrong(format!("several WasmPlugins: {}", names.join(", ")), "choose one with --plugin NAME"))
+        }
+        (None, _) if names.is_empty() => {
+            Err(wrong("no WasmPlugin".to_owned(), "name the manifest that deploys the plugin"))
+        }
+        (None, _) => Err(wrong(
+            format!("no such WasmPlugin among {}", names.join(", ")),
+            "choose one of them with --plugin NAME",
+        )),
+    }
+}
+
+/// `Name: value`, as curl takes it.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected `name: value`")?;
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err("expected a header name before the colon".to_owned());
+    }
+    if value.bytes().any(|byte| matches!(byte, b'\0' | b'\r' | b'\n')) {
+        return Err("a header value holds no line breaks".to_owned());
+    }
+    Ok((name.to_owned(), value.trim().to_owned()))
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let message = error.to_string();
+        match error {
+            StartError::Module(error) => error.into(),
+            StartError::Refused(refusal) => {
+                let said: Vec<_> = refusal.logs.iter().map(|line| line.message.as_str()).collect();
+                Self::wrong(
+                    message,
+                    if said.is_empty() {
+                        format!("{} answered false, and nothing was logged", refusal.callback)
+                    } else {
+                        said.join("\n")
+                    },
+                )
+            }
+            StartError::Trapped(fault, logs) => {
+                let said: String = logs.iter().map(|line| format!("{}\n", line.message)).collect();
+                Self::wrong(message, format!("{said}{fault}"))
+            }
+        }
+    }
+}
