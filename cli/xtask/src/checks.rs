@@ -22,7 +22,19 @@ pub(crate) fn test(steps: &mut Steps) -> Result<(), Failed> {
     for tool in &tools.missing {
         interop.args(["--skip", &tool.replace('-', "_")]);
     }
-    steps.run("interop tests", &mut interop)
+    steps.run("interop tests", &mut interop)?;
+    embedded_plugin(steps)
+}
+
+/// A binary that holds the plugin, as a release does, works without a Rust toolchain and outside of a checkout.
+fn embedded_plugin(steps: &mut Steps) -> Result<(), Failed> {
+    // The tests have built it.
+    let module = steps.root().join("target").join(WASM).join("gwauthz-plugin/gwauthz_filter.wasm");
+    let mut build = steps.cargo("build -p gwauthz --features embedded-plugin");
+    steps.run("binary with the plugin in it", build.env("GWAUTHZ_PLUGIN_WASM", module))?;
+    let mut test = steps.command(steps.root().join("target/debug/gwauthz"));
+    test.args(["test", "--token"]).current_dir("/").env_remove("PATH");
+    steps.run("that binary alone", &mut test)
 }
 
 /// What has to pass before a change lands.
@@ -37,6 +49,9 @@ pub(crate) fn ci(steps: &mut Steps) -> Result<(), Failed> {
     let mut deny = steps.command(deny);
     deny.args(["check", "bans", "licenses", "sources"]);
     steps.run("dependencies", &mut deny)?;
+    // Running it takes minutes of building; that it still fits the host is cheap to know.
+    let mut module = steps.cargo("check --locked --manifest-path cli/host/fuzz/Cargo.toml --target-dir target");
+    steps.run("fuzz targets of the host", &mut module)?;
     fuzz(steps, Choice::Quick, CI_FUZZ_SECONDS)?;
     test(steps)
 }
