@@ -28,7 +28,7 @@ complete -c gwauthz -n "__fish_gwauthz_needs_command" -l color -d 'When to use c
 always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_needs_command" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s h -l help -d 'Print help'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "build" -d 'Build a plugin into a module that gateways load'
@@ -49,21 +49,21 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l color -d 'When
 always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand completions" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand explain" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -l passphrase-file -d 'Read the passphrase of the key from FILE (such as /dev/fd/3) instead of COSIGN_PASSWORD or a prompt' -r -F
@@ -71,7 +71,7 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -l color -d 'Whe
 always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand keygen" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -l format -d 'How to print the findings' -r -f -a "human\t'With the manifest\'s lines, for people'
@@ -90,7 +90,7 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -l color -d 'When 
 always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand lint" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l module -d 'Module to push [default: the embedded plugin, or that of this checkout]' -r -F
@@ -107,7 +107,7 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l dry-run -d 'Onl
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l password-stdin -d 'Read the password or access token from standard input'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -l plain-http -d 'Allow plain http, and everybody on the way to read along (a registry on this machine needs no permission)'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
@@ -128,7 +128,7 @@ always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l no-cache -d 'Compile the module anew, and do not keep what was compiled'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
@@ -146,7 +146,7 @@ always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l no-cache -d 'Compile the module anew, and do not keep what was compiled'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l key -d 'Public key to verify with, as `gwauthz keygen` and cosign write it' -r -F
@@ -159,7 +159,7 @@ never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l password-stdin -d 'Read the password or access token from standard input'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -l plain-http -d 'Allow plain http, and everybody on the way to read along (a registry on this machine needs no permission)'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s v -l verbose -d 'Print more of what is done and why; twice for every detail'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "build" -d 'Build a plugin into a module that gateways load'

@@ -1,6 +1,6 @@
 //! What can be typed: the options that every command takes, and the list of commands.
 
-use clap::{ArgAction, Args, ColorChoice, Parser};
+use clap::{Args, ColorChoice, Parser};
 
 use crate::commands::Command;
 
@@ -24,9 +24,9 @@ pub(crate) struct GlobalArgs {
     /// Print results and errors only: no notes, no progress
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Print more of what is done and why; twice for every detail
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
+    /// Print more of what is done and why
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
 }
 
 const EXIT_CODES: &str = "\

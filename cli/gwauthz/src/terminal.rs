@@ -21,7 +21,7 @@ pub(crate) struct Terminal {
     stderr_color: ColorChoice,
     progress: bool,
     quiet: bool,
-    verbose: u8,
+    verbose: bool,
 }
 
 impl Terminal {
@@ -64,7 +64,7 @@ impl Terminal {
 
     /// Prints a line that only `--verbose` asks for.
     pub(crate) fn detail(&self, line: &str) {
-        if self.verbose > 0 {
+        if self.verbose {
             self.to_stderr(&format!("{line}\n"));
         }
     }

@@ -86,6 +86,7 @@ impl World for TableWorld {
             (_, Reply::Status(status)) => {
                 CallOutcome::Reply { response: HttpResponse::new(status), delay: Duration::ZERO }
             }
+            (_, Reply::Text(body)) => CallOutcome::Reply { response: text_response(body), delay: Duration::ZERO },
             (_, Reply::Never | Reply::Spelled) => CallOutcome::Timeout,
             (_, Reply::HangUp) => CallOutcome::Reset,
             (_, Reply::HangUpMidway) => CallOutcome::ResetMidway,
@@ -99,8 +100,18 @@ impl World for TableWorld {
     }
 }
 
+/// What a service says that is told [`Reply::Text`].
+pub(crate) fn text_response(body: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(200);
+    response.headers.add("x-twice", "one");
+    response.headers.add("x-twice", "two");
+    response.headers.add("content-length", body.len().to_string());
+    response.body = body.into();
+    response
+}
+
 /// The request as the client sends it.
-fn received(request: &Request) -> HttpRequest {
+pub(crate) fn received(request: &Request) -> HttpRequest {
     let mut received = HttpRequest::new(request.method, Request::AUTHORITY, request.path.as_bytes());
     request.headers.iter().for_each(|(name, value)| received.headers.add(name, value));
     received.body = request.body.as_bytes().to_vec();

@@ -30,6 +30,7 @@ impl RealGateway {
             .flat_map(|setup| [false, true].map(|normalize_path| (setup, normalize_path)))
             .map(|(setup, normalize_path)| Listener {
                 name: listener_name(setup, normalize_path),
+                vm_id: listener_name(setup, normalize_path),
                 plugin_config: setup.plugin_config(),
                 normalize_path,
             })

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead, BufReader, Read, Write as _},
     net::{SocketAddr, TcpStream},
+    thread,
     time::Duration,
 };
 
@@ -21,13 +22,17 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) headers: Vec<(&'static str, Vec<u8>)>,
     pub(crate) body: &'static str,
+    /// What follows of the body a moment later.
+    pub(crate) rest: &'static str,
 }
 
 impl Request {
     pub(crate) const AUTHORITY: &'static str = "api.example.com";
+    /// How long the rest of a body keeps others waiting: they have long read the rest of it.
+    pub(crate) const MOMENT: Duration = Duration::from_millis(200);
 
     pub(crate) fn get(path: &str) -> Self {
-        Self { method: "GET", path: path.to_owned(), headers: Vec::new(), body: "" }
+        Self { method: "GET", path: path.to_owned(), headers: Vec::new(), body: "", rest: "" }
     }
 
     pub(crate) fn method(self, method: &'static str) -> Self {
@@ -42,6 +47,12 @@ impl Request {
     /// A POST of this body.
     pub(crate) fn posting(self, body: &'static str) -> Self {
         Self { body, ..self }.method("POST").header("content-length", body.len().to_string())
+    }
+
+    /// A POST of a body that comes in two pieces.
+    pub(crate) fn posting_in_pieces(self, body: &'static str, rest: &'static str) -> Self {
+        let length = body.len() + rest.len();
+        Self { body, rest, ..self }.method("POST").header("content-length", length.to_string())
     }
 
     /// Sends the request and reads the answer to its end.
@@ -60,6 +71,10 @@ impl Request {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(&wire)?;
+        if !self.rest.is_empty() {
+            thread::sleep(Self::MOMENT);
+            stream.write_all(self.rest.as_bytes())?;
+        }
         let mut reader = BufReader::new(stream);
         let has_body = self.method != "HEAD";
         Message::read(&mut reader, has_body)?

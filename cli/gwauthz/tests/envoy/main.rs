@@ -15,6 +15,7 @@ mod plugin;
 mod process;
 mod service;
 mod table;
+mod traces;
 
 use serde_json::json;
 
@@ -57,7 +58,8 @@ fn envoy_refuses_what_the_plugin_refuses() {
     let expected = "clutser: unknown key, did you mean `cluster`?";
     let embedded = EmbeddedGateway::load(&PLUGIN).refusal(&plugin_config);
     assert!(embedded.contains(expected), "{embedded}");
-    let real = Envoy::refusal(&PLUGIN, Listener { name: "refused".to_owned(), plugin_config, normalize_path: false });
+    let listener = Listener { name: "refused".to_owned(), vm_id: String::new(), plugin_config, normalize_path: false };
+    let real = Envoy::refusal(&PLUGIN, listener);
     assert!(real.contains(&embedded), "embedded: {embedded}\nEnvoy: {real}");
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Envoy {
 /// What a listener's plugin is given, and how the listener treats paths before the plugin sees them.
 pub(crate) struct Listener {
     pub(crate) name: String,
+    /// Listeners of one identifier share a VM.
+    pub(crate) vm_id: String,
     pub(crate) plugin_config: Value,
     pub(crate) normalize_path: bool,
 }
@@ -96,7 +98,7 @@ impl Envoy {
                 "--log-level",
                 "warning",
                 "--component-log-level",
-                "wasm:info",
+                "wasm:trace",
             ])
             .stdout(log.try_clone().expect("share the log"))
             .stderr(log)
@@ -180,7 +182,7 @@ fn listener(plugin: &Path, wanted: &Listener) -> Value {
                                 "value": wanted.plugin_config.to_string(),
                             },
                             "vm_config": {
-                                "vm_id": wanted.name,
+                                "vm_id": wanted.vm_id,
                                 "runtime": "envoy.wasm.runtime.v8",
                                 "code": {"local": {"filename": plugin}},
                             },
@@ -188,7 +190,11 @@ fn listener(plugin: &Path, wanted: &Listener) -> Value {
                     },
                 }, {
                     "name": "router",
-                    "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                        // One of these headers tells how long the upstream took.
+                        "suppress_envoy_headers": true,
+                    },
                 }],
             },
         }]}],

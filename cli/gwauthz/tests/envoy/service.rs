@@ -14,6 +14,8 @@ use crate::http::{Message, PATIENCE};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Status(u16),
+    /// 200 with two headers of one name and this body.
+    Text(&'static str),
     /// The status that the token's signature spells in base64url, and the later the smaller it is.
     Spelled,
     /// Keeps the connection and stays silent.
@@ -73,6 +75,13 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
         };
         match reply {
             Reply::Status(status) => write!(&*stream, "HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n")?,
+            Reply::Text(text) => {
+                let length = text.len();
+                write!(
+                    &*stream,
+                    "HTTP/1.1 200 Told\r\nx-twice: one\r\nx-twice: two\r\ncontent-length: {length}\r\n\r\n{text}"
+                )?;
+            }
             Reply::Spelled => {
                 let (status, after) = spelled(&authorization);
                 thread::sleep(after);

@@ -1,0 +1,192 @@
+//! Every call between gateway and guest, both ways: Envoy's log at `wasm:trace` against what the embedded gateway records.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use gwauthz_host::{
+    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Part, VirtualClock, World,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    embedded::{received, text_response},
+    http::Request,
+    plugin::PLUGIN,
+    process::{Envoy, Listener, NOBODY},
+    service::{Reply, Service},
+    table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Setup, TOKEN},
+};
+
+/// How long Envoy may take to have logged the end of a stream that the client has seen end.
+const LOGGED: Duration = Duration::from_secs(5);
+const UPSTREAM_BODY: &str = "from the upstream";
+const SERVICE_BODY: &str = "from the service";
+
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_make_the_same_calls_with_guests() {
+    let requests = [
+        Request::get("/first?a=b").header("x-twice", "one").header("x-twice", "two"),
+        Request::get("/second").posting_in_pieces("01234", "56789"),
+    ];
+    let folder = TempDir::new().expect("a temporary folder");
+    let surprises: Vec<_> = guests()
+        .into_iter()
+        .filter_map(|(name, text)| {
+            let module = wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let file = folder.path().join(&name);
+            fs::write(&file, module).expect("write the guest");
+            difference(&file, &json!({}), &requests).map(|difference| format!("{name}: {difference}"))
+        })
+        .collect();
+    assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
+}
+
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_make_the_same_calls_with_the_plugin() {
+    let with_token = Request::get("/orders").header("authorization", format!("Bearer {TOKEN}"));
+    let requests = [Request::get("/orders"), Request::get("/public/logo.svg"), with_token];
+    let difference = difference(&PLUGIN, &Setup::Refused.plugin_config(), &requests);
+    assert_eq!(difference, None);
+}
+
+/// Guests by name: each file of the folder behind the prelude.
+fn guests() -> Vec<(String, String)> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests"));
+    let prelude = fs::read_to_string(folder.join("prelude.wat")).expect("the prelude");
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the guests").map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|file| !file.ends_with("prelude.wat") && file.to_str().expect("UTF-8").contains(&only));
+    files.sort();
+    files
+        .into_iter()
+        .map(|file| {
+            let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+            let body = fs::read_to_string(&file).expect("a guest");
+            (name, format!("(module\n{prelude}\n{body})"))
+        })
+        .collect()
+}
+
+/// Where the two traces part, if they do.
+fn difference(module: &Path, plugin_config: &Value, requests: &[Request]) -> Option<String> {
+    let (real, embedded) = (real(module, plugin_config, requests), embedded(module, plugin_config, requests));
+    if real == embedded {
+        return None;
+    }
+    let count = real.len().max(embedded.len());
+    let mut report = String::new();
+    for index in 0..count {
+        let (left, right) = (real.get(index), embedded.get(index));
+        report += &match (left, right) {
+            (Some(left), Some(right)) if left == right => format!("  {left}\n"),
+            _ => format!(
+                "! {}\n                                   !! {}\n",
+                left.map_or("-", String::as_str),
+                right.map_or("-", String::as_str)
+            ),
+        };
+    }
+    Some(report)
+}
+
+/// The calls of Envoy's only worker.
+fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
+    let authorization = Service::start(Reply::Text(SERVICE_BODY)).expect("an authorization service");
+    let upstream = Service::start(Reply::Text(UPSTREAM_BODY)).expect("an upstream");
+    let clusters =
+        [(AUTHORIZATION_CLUSTER, authorization.address), ("upstream", upstream.address), (REFUSING_CLUSTER, NOBODY)];
+    let listener = Listener {
+        name: "guest".to_owned(),
+        vm_id: String::new(),
+        plugin_config: plugin_config.clone(),
+        normalize_path: false,
+    };
+    let envoy = Envoy::start(module, &[listener], &clusters);
+    for request in requests {
+        if let Err(error) = request.send(envoy.listener("guest")) {
+            eprintln!("{error}");
+        }
+    }
+    let deadline = Instant::now() + LOGGED;
+    loop {
+        let trace = worker(&envoy.log());
+        let ended = trace.iter().filter(|line| line.starts_with("[host<-vm] proxy_on_delete return")).count();
+        if ended >= requests.len() || Instant::now() > deadline {
+            return trace;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The calls of the thread that serves streams, whose contexts are numbered from 2.
+fn worker(log: &str) -> Vec<String> {
+    let calls: Vec<_> = log.lines().filter_map(call).collect();
+    let serving = calls.iter().find(|(_, call)| call.starts_with("[host->vm] proxy_on_context_create(2, 1)"));
+    let Some((worker, _)) = serving else { return Vec::new() };
+    calls.iter().filter(|(thread, _)| thread == worker).map(|(_, call)| (*call).to_owned()).collect()
+}
+
+/// The thread and the call of a line such as `[time][thread][trace][wasm] [file:line] [host->vm] _initialize()`.
+fn call(line: &str) -> Option<(&str, &str)> {
+    let (_, call) = line.split_once("wasm_vm.cc:")?.1.split_once("] ")?;
+    let is_call = ["[host->vm] ", "[host<-vm] ", "[vm->host] ", "[vm<-host] "].iter().any(|way| call.starts_with(way));
+    let thread = line.split(['[', ']']).nth(3)?;
+    is_call.then_some((thread, call))
+}
+
+/// The calls of the embedded gateway's only worker.
+fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
+    let compiler = Compiler::new(None).expect("a compiler");
+    let module = compiler.compile(&fs::read(module).expect("read the module")).expect("a module");
+    let config = GatewayConfig {
+        plugin_configuration: plugin_config.to_string().into_bytes(),
+        vm_configuration: Vec::new(),
+        workers: 1,
+        clock: VirtualClock::starting_at(SystemTime::now()),
+        trace: true,
+    };
+    let gateway = Gateway::start(&module, config, Services).expect("a gateway");
+    let mut gateway = gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER].map(str::to_owned));
+    for request in requests {
+        let HttpRequest { headers, body } = received(request);
+        let stream = gateway.open(0, headers, body.is_empty());
+        if !body.is_empty() {
+            gateway.receive(stream, Part::Data(body), request.rest.is_empty());
+            if !request.rest.is_empty() {
+                gateway.run_until(gateway.now() + Request::MOMENT);
+                gateway.receive(stream, Part::Data(request.rest.into()), true);
+            }
+        }
+        while !gateway.has_ended(stream)
+            && let Some(time) = gateway.next_time()
+        {
+            gateway.run_until(time);
+        }
+        gateway.close(stream);
+    }
+    gateway.take_trace()
+}
+
+/// The services of [`real`], for the embedded gateway.
+struct Services;
+
+impl World for Services {
+    fn call(&mut self, call: &HttpCall) -> CallOutcome {
+        if call.upstream == REFUSING_CLUSTER {
+            return CallOutcome::Refused;
+        }
+        CallOutcome::Reply { response: text_response(SERVICE_BODY), delay: Duration::ZERO }
+    }
+
+    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
+        text_response(UPSTREAM_BODY)
+    }
+}

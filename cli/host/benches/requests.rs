@@ -1,0 +1,57 @@
+//! What a request costs in the embedded gateway: `cargo bench -p gwauthz-host` after `gwauthz build`.
+#![expect(clippy::expect_used, missing_docs, reason = "a bench without its module has nothing to measure")]
+
+use std::{hint::black_box, path::Path, time::SystemTime};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gwauthz_host::{
+    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, VirtualClock, World,
+};
+
+const MODULE: &str = "../../target/wasm32-wasip1/gwauthz-plugin/gwauthz_filter.wasm";
+
+struct Nobody;
+
+impl World for Nobody {
+    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
+        CallOutcome::Refused
+    }
+
+    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
+        HttpResponse::new(200)
+    }
+}
+
+fn start(module: &Module) -> Gateway<Nobody> {
+    let config = GatewayConfig {
+        plugin_configuration: br#"{"cluster":"authz"}"#.to_vec(),
+        vm_configuration: Vec::new(),
+        clock: VirtualClock::starting_at(SystemTime::UNIX_EPOCH),
+        workers: 1,
+        trace: false,
+    };
+    Gateway::start(module, config, Nobody).expect("the plugin starts")
+}
+
+fn requests(criterion: &mut Criterion) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(MODULE);
+    let bytes = std::fs::read(&path).expect("run `gwauthz build` first");
+    let compiler = Compiler::new(None).expect("a compiler");
+    let module = compiler.compile(&bytes).expect("the plugin compiles");
+    let request = HttpRequest::new("GET", "gateway.local", b"/");
+
+    let mut group = criterion.benchmark_group("missing token");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("fresh VM", |bencher| bencher.iter(|| black_box(start(&module).request(&request))));
+    let mut gateway = start(&module);
+    group.bench_function("warm", |bencher| bencher.iter(|| black_box(gateway.request(&request))));
+    group.finish();
+    criterion.bench_function("compile", |bencher| bencher.iter(|| black_box(compiler.compile(&bytes).is_ok())));
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = requests
+}
+criterion_main!(benches);
