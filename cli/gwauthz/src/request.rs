@@ -9,12 +9,13 @@ use std::{
 };
 
 use clap::Args;
-use gwauthz_host::{Gateway, GatewayConfig, HttpRequest, LogLine, StartError, VirtualClock};
+use gwauthz_host::{Gateway, GatewayConfig, HttpRequest, LogLine, Module, StartError, VirtualClock, World};
 use gwauthz_lint::{DeployedPlugin, deployed_plugins};
 
 use crate::{exit::Failure, manifests, module, terminal::Terminal};
 
 use authz::{Authz, Services};
+pub(crate) use token::mint;
 
 /// One request, and the world that it meets.
 #[derive(Debug, Args)]
@@ -55,30 +56,54 @@ pub(crate) struct RequestArgs {
 /// What the plugin is configured with where no manifest is named.
 const DEFAULT_CONFIG: &str = r#"{"cluster":"outbound|8080||jwt-auth-service.default.svc.cluster.local"}"#;
 
-impl RequestArgs {
-    /// Starts a gateway with the plugin, and makes the request for it; `trace` records every call of the plugin.
-    pub(crate) fn prepare(self, trace: bool, terminal: &Terminal) -> Result<(Gateway<Services>, HttpRequest), Failure> {
-        let config = match &self.config {
-            Some(path) => plugin_config(path, self.plugin.as_deref())?,
-            None => DEFAULT_CONFIG.to_owned(),
-        };
-        let request = self.request(terminal)?;
-        let chosen = module::choose(self.module.as_deref(), terminal)?;
-        let module = module::compiler(!self.no_cache, terminal)?.compile(&chosen.bytes)?;
+/// The module and its configuration, ready to be started as often as need be.
+pub(crate) struct Bench {
+    module: Module,
+    config: String,
+}
+
+impl Bench {
+    /// Starts a gateway with the plugin, among these services; `trace` records every call of the plugin.
+    pub(crate) fn start<W: World>(&self, services: W, trace: bool) -> Result<Gateway<W>, Failure> {
         let config = GatewayConfig {
-            plugin_configuration: config.into_bytes(),
+            plugin_configuration: self.config.clone().into_bytes(),
             vm_configuration: Vec::new(),
             clock: VirtualClock::starting_at(SystemTime::now()),
             workers: 1,
             trace,
         };
-        let mut gateway = Gateway::start(&module, config, self.authz.into_services()?)?;
+        Ok(Gateway::start(&self.module, config, services)?)
+    }
+
+    /// The plugin's configuration: JSON text.
+    pub(crate) fn config(&self) -> &str {
+        &self.config
+    }
+}
+
+impl RequestArgs {
+    /// Starts a gateway with the plugin, and makes the request for it; `trace` records every call of the plugin.
+    pub(crate) fn prepare(self, trace: bool, terminal: &Terminal) -> Result<(Gateway<Services>, HttpRequest), Failure> {
+        let request = self.request(terminal)?;
+        let bench = self.bench(terminal)?;
+        let mut gateway = bench.start(self.authz.into_services()?, trace)?;
         detail_logs(&gateway.take_logs(), terminal);
         Ok((gateway, request))
     }
 
+    /// The module and its configuration.
+    pub(crate) fn bench(&self, terminal: &Terminal) -> Result<Bench, Failure> {
+        let config = match &self.config {
+            Some(path) => plugin_config(path, self.plugin.as_deref())?,
+            None => DEFAULT_CONFIG.to_owned(),
+        };
+        let chosen = module::choose(self.module.as_deref(), terminal)?;
+        let module = module::compiler(!self.no_cache, terminal)?.compile(&chosen.bytes)?;
+        Ok(Bench { module, config })
+    }
+
     /// The request, with its token if there is one.
-    fn request(&self, terminal: &Terminal) -> Result<HttpRequest, Failure> {
+    pub(crate) fn request(&self, terminal: &Terminal) -> Result<HttpRequest, Failure> {
         if self.method.is_empty() || !self.method.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Failure::wrong(
                 format!("`{}` is no method", self.method.escape_debug()),

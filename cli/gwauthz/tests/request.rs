@@ -341,3 +341,76 @@ fn a_trace_is_printed_and_compared() {
     assert_eq!(against("nothing of the kind\n".to_owned()).status.code(), Some(2));
     assert_eq!(trace(&["--against", "no-such.log"]).status.code(), Some(4));
 }
+
+/// The names of the probes that found something in a module.
+fn probed(module: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("module.wasm");
+    fs::write(&file, wat::parse_str(module).unwrap()).unwrap();
+    let run = run(&["--probe", "--module", file.to_str().unwrap(), "--format", "json"]);
+    let result: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
+    assert_eq!(result["schema"], "gwauthz.probe/v1");
+    let mut names: Vec<_> = result["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["probe"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(run.code, i32::from(!names.is_empty()));
+    names.dedup();
+    names
+}
+
+#[test]
+fn probes_find_nothing_in_the_plugin() {
+    let run = run(&["--probe"]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+}
+
+#[test]
+fn probes_find_an_open_door() {
+    let names = probed(
+        r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+            (func (export "malloc") (param i32) (result i32) i32.const 1024))"#,
+    );
+    assert_eq!(names, ["tokenless", "duplicate-authorization", "path-confusion"]);
+}
+
+/// Asks about every request, waits for nothing, and grows by a page every thousand requests.
+#[test]
+fn probes_find_a_plugin_that_does_not_wait_and_leaks() {
+    let names = probed(
+        r#"(module
+            (import "env" "proxy_http_call" (func $http_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+            (func (export "malloc") (param i32) (result i32) i32.const 1024)
+            (global $requests (mut i32) (i32.const 0))
+            (data (i32.const 64) "authz")
+            (data (i32.const 128) "\03\00\00\00\07\00\00\00\04\00\00\00\05\00\00\00\01\00\00\00\0a\00\00\00\01\00\00\00:method\00POST\00:path\00/\00:authority\00h\00")
+            (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+                (global.set $requests (i32.add (global.get $requests) (i32.const 1)))
+                (if (i32.eqz (i32.rem_u (global.get $requests) (i32.const 1000))) (then (drop (memory.grow (i32.const 1)))))
+                (if (call $http_call (i32.const 64) (i32.const 5) (i32.const 128) (i32.const 62) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2000) (i32.const 512)) (then unreachable))
+                (i32.const 0)))"#,
+    );
+    let expected = [
+        "tokenless",
+        "verdict-ignored",
+        "fail-open",
+        "early-release",
+        "duplicate-authorization",
+        "path-confusion",
+        "memory-growth",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn probes_find_a_plugin_that_falls() {
+    let names = probed(
+        r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+            (func (export "malloc") (param i32) (result i32) i32.const 1024)
+            (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) unreachable))"#,
+    );
+    assert_eq!(names, ["fail-open", "odd-bytes"]);
+}

@@ -1,5 +1,6 @@
 //! `gwauthz test`: what a gateway would do with one request.
 
+mod probe;
 mod report;
 
 use clap::{Args, ValueEnum};
@@ -24,6 +25,9 @@ pub(crate) struct TestArgs {
     /// Which decision is the right one
     #[arg(long, value_name = "DECISION", default_value = "allow")]
     expect: Expectation,
+    /// Try what an authorization plugin must not do, instead of one request: exit code 1 where it does
+    #[arg(long, conflicts_with_all = ["token", "claims", "method", "path", "headers", "authz", "expect"])]
+    probe: bool,
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
@@ -37,6 +41,9 @@ enum Expectation {
 
 impl TestArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        if self.probe {
+            return self.execute_probes(terminal);
+        }
         let (mut gateway, request) = self.request.prepare(false, terminal)?;
         let outcome = gateway.request(&request);
         detail_logs(&outcome.logs, terminal);
@@ -52,5 +59,17 @@ impl TestArgs {
         })?;
         let expected = verdict.is_allowed() == (self.expect == Expectation::Allow);
         Ok(if expected { Exit::Yes } else { Exit::No })
+    }
+    fn execute_probes(&self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let bench = self.request.bench(terminal)?;
+        let progress = terminal.progress("probing", None);
+        let findings = probe::probe(&bench);
+        progress.finish_and_clear();
+        let findings = findings?;
+        terminal.print(&match self.format {
+            Format::Human => probe::human(&findings),
+            Format::Json => json(&probe::machine(&findings))?,
+        })?;
+        Ok(if findings.is_empty() { Exit::Yes } else { Exit::No })
     }
 }

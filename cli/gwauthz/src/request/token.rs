@@ -89,7 +89,7 @@ fn one_line(token: &str) -> Result<Zeroizing<String>, Failure> {
 }
 
 /// A JWT (RFC 7519) signed with ES256 (RFC 7518, section 3.4) by a key that is thrown away.
-fn mint(overlay: Option<&str>) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn mint(overlay: Option<&str>) -> Result<Zeroizing<String>, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let key = SigningKey::try_generate().map_err(Failure::bug)?;
     let mut claims = json!({
