@@ -172,7 +172,9 @@ impl<W: World> Gateway<W> {
         let bodiless = request.body.is_empty();
         let stream = self.open(0, request.headers.clone(), bodiless);
         if !bodiless {
-            self.receive(stream, Part::Data(request.body.clone()), true);
+            // As HTTP/1.1 brings it: Envoy sees the end of a body behind it.
+            self.receive(stream, Part::Data(request.body.clone()), false);
+            self.receive(stream, Part::Data(Vec::new()), true);
         }
         while !self.has_ended(stream)
             && let Some(time) = self.next_time().filter(|time| *time <= give_up)
@@ -240,7 +242,10 @@ impl<W: World> Gateway<W> {
 fn outcome_of(dispatched: &Dispatched, world: &mut impl World) -> (Option<HttpResponse>, Duration) {
     let call = &dispatched.call;
     match world.call(call) {
-        CallOutcome::Reply { response, delay } if delay < call.timeout => (Some(response), delay),
+        CallOutcome::Reply { mut response, delay } if delay < call.timeout => {
+            response.headers.add("x-envoy-upstream-service-time", delay.as_millis().to_string());
+            (Some(response), delay)
+        }
         CallOutcome::Reply { .. } | CallOutcome::Timeout => {
             (Some(HttpResponse::made_up(504, "upstream request timeout")), call.timeout)
         }

@@ -13,8 +13,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 impl HeaderMap {
     /// An empty map.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self(Vec::new())
     }
 
     /// How many pairs there are.
@@ -68,10 +68,16 @@ impl HeaderMap {
         self.0.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
     }
 
+    /// How many bytes all names and values have.
+    #[must_use]
+    pub fn byte_size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     /// How many bytes [`Self::encode`] gives.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        4 + self.0.iter().map(|(name, value)| 10 + name.len() + value.len()).sum::<usize>()
+        4 + 10 * self.len() + self.byte_size()
     }
 
     /// The wire form: a count, the sizes of each name and value, then each name and value with a NUL behind it; numbers

@@ -1,10 +1,23 @@
-//! Metrics that the VMs of a gateway share.
+//! Metrics: their values, which the VMs of a gateway share, and the numbers by which each VM knows them.
 
 use crate::abi::{MetricType, Status};
 
 /// The metrics that plugins have defined.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics(Vec<Metric>);
+
+/// A metric of [`Metrics`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MetricIndex(usize);
+
+/// The numbers of metrics in one VM: those of each kind grow by 4, and the low bits are the kind, as in Envoy. Who defines
+/// a metric again gets a further number of it.
+#[derive(Debug, Default)]
+pub(crate) struct MetricIds {
+    counters: Vec<MetricIndex>,
+    gauges: Vec<MetricIndex>,
+    histograms: Vec<MetricIndex>,
+}
 
 #[derive(Debug)]
 struct Metric {
@@ -13,57 +26,83 @@ struct Metric {
     value: u64,
 }
 
+/// The bound on the metrics of a gateway, and on the numbers of each kind in a VM.
+const MAX_METRICS: usize = 16_384;
+
 impl Metrics {
-    /// The number of the metric; the same one for the same name.
-    pub(crate) fn define(&mut self, kind: MetricType, name: String) -> Result<u32, Status> {
-        let index = match self.0.iter().position(|metric| metric.kind == kind && metric.name == name) {
-            Some(index) => index,
-            None => {
-                self.0.push(Metric { kind, name, value: 0 });
-                self.0.len() - 1
-            }
-        };
-        u32::try_from(index).map_err(|_| Status::InternalFailure)
+    /// The metric of this kind and name; the same one for the same name.
+    pub(crate) fn define(&mut self, kind: MetricType, name: String) -> Result<MetricIndex, Status> {
+        let known = self.0.iter().position(|metric| metric.kind == kind && metric.name == name);
+        if known.is_none() && self.0.len() >= MAX_METRICS {
+            return Err(Status::InternalFailure);
+        }
+        Ok(MetricIndex(known.unwrap_or_else(|| {
+            self.0.push(Metric { kind, name, value: 0 });
+            self.0.len() - 1
+        })))
     }
 
-    /// Sets a gauge, or adds a value to a histogram; a counter takes increments only.
-    pub(crate) fn record(&mut self, id: u32, value: u64) -> Result<(), Status> {
-        let metric = self.metric(id)?;
+    /// Sets a gauge, or adds a value to a counter or a histogram.
+    pub(crate) fn record(&mut self, metric: MetricIndex, value: u64) {
+        let Some(metric) = self.0.get_mut(metric.0) else { return };
         match metric.kind {
             MetricType::Gauge => metric.value = value,
             MetricType::Histogram => {}
             MetricType::Counter => metric.value = metric.value.wrapping_add(value),
         }
-        Ok(())
     }
 
-    /// Moves a gauge, or a counter upwards.
-    pub(crate) fn increment(&mut self, id: u32, offset: i64) -> Result<(), Status> {
-        let metric = self.metric(id)?;
+    /// Moves a gauge, below zero around the end of the numbers, or a counter upwards.
+    pub(crate) fn increment(&mut self, metric: MetricIndex, offset: i64) -> Result<(), Status> {
+        let metric = self.0.get_mut(metric.0).ok_or(Status::NotFound)?;
         match metric.kind {
             MetricType::Counter if offset <= 0 => return Err(Status::BadArgument),
-            MetricType::Counter | MetricType::Gauge => metric.value = metric.value.saturating_add_signed(offset),
+            MetricType::Counter | MetricType::Gauge => metric.value = metric.value.wrapping_add_signed(offset),
             MetricType::Histogram => return Err(Status::BadArgument),
         }
         Ok(())
     }
 
     /// The value of a counter or a gauge.
-    pub(crate) fn value(&mut self, id: u32) -> Result<u64, Status> {
-        match self.metric(id)? {
+    pub(crate) fn value(&self, metric: MetricIndex) -> Result<u64, Status> {
+        match self.0.get(metric.0).ok_or(Status::NotFound)? {
             Metric { kind: MetricType::Histogram, .. } => Err(Status::BadArgument),
             metric => Ok(metric.value),
         }
     }
+}
 
-    fn metric(&mut self, id: u32) -> Result<&mut Metric, Status> {
-        usize::try_from(id).ok().and_then(|index| self.0.get_mut(index)).ok_or(Status::BadArgument)
+impl MetricIds {
+    /// A further number, for this metric.
+    pub(crate) fn add(&mut self, kind: MetricType, metric: MetricIndex) -> Result<u32, Status> {
+        let metrics = match kind {
+            MetricType::Counter => &mut self.counters,
+            MetricType::Gauge => &mut self.gauges,
+            MetricType::Histogram => &mut self.histograms,
+        };
+        if metrics.len() >= MAX_METRICS {
+            return Err(Status::InternalFailure);
+        }
+        metrics.push(metric);
+        let count = u32::try_from(metrics.len()).map_err(|_| Status::InternalFailure)?;
+        Ok(count << 2 | kind as u32)
+    }
+
+    /// The metric of this number: not found among counters and gauges, a bad argument otherwise.
+    pub(crate) fn metric(&self, id: u32) -> Result<MetricIndex, Status> {
+        let (metrics, unknown) = match MetricType::try_from(id & 3)? {
+            MetricType::Counter => (&self.counters, Status::NotFound),
+            MetricType::Gauge => (&self.gauges, Status::NotFound),
+            MetricType::Histogram => (&self.histograms, Status::BadArgument),
+        };
+        let position = usize::try_from(id >> 2).ok().and_then(|count| count.checked_sub(1));
+        position.and_then(|position| metrics.get(position)).copied().ok_or(unknown)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Metrics;
+    use super::{MetricIds, Metrics};
     use crate::abi::{MetricType, Status};
 
     #[test]
@@ -75,8 +114,22 @@ mod tests {
         assert_eq!(metrics.increment(counter, 0), Err(Status::BadArgument));
         assert_eq!(metrics.value(counter), Ok(2));
         let histogram = metrics.define(MetricType::Histogram, "h".into()).unwrap();
-        assert_eq!(metrics.record(histogram, 5), Ok(()));
+        metrics.record(histogram, 5);
         assert_eq!(metrics.value(histogram), Err(Status::BadArgument));
-        assert_eq!(metrics.value(99), Err(Status::BadArgument));
+    }
+
+    #[test]
+    fn numbers_tell_the_kind_and_are_never_given_twice() {
+        let (mut metrics, mut ids) = (Metrics::default(), MetricIds::default());
+        let counter = metrics.define(MetricType::Counter, "m".into()).unwrap();
+        let gauge = metrics.define(MetricType::Gauge, "m".into()).unwrap();
+        assert_eq!(ids.add(MetricType::Counter, counter), Ok(4));
+        assert_eq!(ids.add(MetricType::Gauge, gauge), Ok(5));
+        assert_eq!(ids.add(MetricType::Counter, counter), Ok(8));
+        assert_eq!((ids.metric(4), ids.metric(8), ids.metric(5)), (Ok(counter), Ok(counter), Ok(gauge)));
+        assert_eq!([0, 1, 12, 2, 3].map(|id| ids.metric(id).unwrap_err()), {
+            use Status::{BadArgument, NotFound};
+            [NotFound, NotFound, NotFound, BadArgument, BadArgument]
+        });
     }
 }

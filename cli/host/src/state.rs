@@ -8,10 +8,12 @@ use std::{
 use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 use crate::{
-    abi::{LogLevel, Status, StreamType},
+    abi::{LogLevel, StreamType},
     headers::HeaderMap,
+    metrics::MetricIds,
     shared::Shared,
     trace::Trace,
+    vm::ROOT_CONTEXT,
     world::{HttpCall, HttpResponse},
 };
 
@@ -48,7 +50,11 @@ pub(crate) struct VmState {
     pub(crate) worker: usize,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) plugin_configuration: Vec<u8>,
-    /// The context on whose behalf host calls work.
+    /// Whether the plugin is being configured: its configuration is there only then.
+    pub(crate) configuring: bool,
+    /// The context whose callback runs.
+    pub(crate) current_context: u32,
+    /// The context on whose behalf host calls work; 0: the current one.
     pub(crate) effective_context: u32,
     pub(crate) streams: BTreeMap<u32, Stream>,
     /// What the guest has asked for, by stream; it happens once the running callback has returned.
@@ -60,6 +66,7 @@ pub(crate) struct VmState {
     pub(crate) next_call_token: u32,
     /// The tick period that the guest has set and the gateway has not picked up yet; `None` in it: no ticks.
     pub(crate) tick: Option<Option<Duration>>,
+    pub(crate) metric_ids: MetricIds,
     pub(crate) logs: Logs,
     pub(crate) trace: Trace,
     pub(crate) random: u64,
@@ -89,16 +96,20 @@ pub(crate) enum Effect {
 pub(crate) struct Stream {
     pub(crate) request: Message,
     pub(crate) response: Message,
-    /// Envoy takes the request's headers away once they have gone on, until the log.
-    pub(crate) request_gone: bool,
+    /// While the stream is logged, what there was of headers can be read, and no longer be changed.
+    pub(crate) logging: bool,
 }
 
-/// What of a message the plugin can see and change at this moment.
+/// What of a message has been shown to the plugin, and what of it the plugin may see and change at this moment: Envoy
+/// takes each piece away once it has gone on.
 #[derive(Debug, Default)]
 pub(crate) struct Message {
     pub(crate) headers: Option<HeaderMap>,
+    pub(crate) headers_open: bool,
     pub(crate) body: Vec<u8>,
+    pub(crate) body_open: bool,
     pub(crate) trailers: Option<HeaderMap>,
+    pub(crate) trailers_open: bool,
 }
 
 /// What the guest logged, bounded.
@@ -127,6 +138,8 @@ impl VmState {
             worker,
             vm_configuration,
             plugin_configuration,
+            configuring: false,
+            current_context: 0,
             effective_context: 0,
             streams: BTreeMap::new(),
             effects: VecDeque::new(),
@@ -134,6 +147,7 @@ impl VmState {
             dispatched: Vec::new(),
             next_call_token: 0,
             tick: None,
+            metric_ids: MetricIds::default(),
             logs: Logs::default(),
             trace: Trace::default(),
             random: 0,
@@ -142,9 +156,24 @@ impl VmState {
         }
     }
 
+    /// The context on whose behalf the guest calls; where that one is gone, the one whose callback runs.
+    pub(crate) fn context(&self) -> u32 {
+        let effective = self.effective_context;
+        let lives = effective == ROOT_CONTEXT || self.streams.contains_key(&effective);
+        if lives { effective } else { self.current_context }
+    }
+
     /// The stream on whose behalf the guest calls.
-    pub(crate) fn stream(&mut self) -> Result<&mut Stream, Status> {
-        self.streams.get_mut(&self.effective_context).ok_or(Status::BadArgument)
+    pub(crate) fn stream(&mut self) -> Option<&mut Stream> {
+        let context = self.context();
+        self.streams.get_mut(&context)
+    }
+}
+
+impl Message {
+    /// The plugin lets go of everything.
+    pub(crate) fn close(&mut self) {
+        (self.headers_open, self.body_open, self.trailers_open) = (false, false, false);
     }
 }
 

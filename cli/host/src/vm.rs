@@ -151,8 +151,11 @@ impl Vm {
     pub(crate) fn on_configure(&mut self) -> Result<bool, Fault> {
         let size = wire_size(self.state().plugin_configuration.len());
         self.enter(ROOT_CONTEXT);
+        self.state().configuring = true;
         let callback = self.callbacks.on_configure.clone();
-        Ok(self.call("proxy_on_configure", callback.as_ref(), (ROOT_CONTEXT, size))? != Some(0))
+        let accepted = self.call("proxy_on_configure", callback.as_ref(), (ROOT_CONTEXT, size))? != Some(0);
+        self.state().configuring = false;
+        Ok(accepted)
     }
 
     pub(crate) fn on_tick(&mut self, context: u32) -> Result<(), Fault> {
@@ -220,8 +223,10 @@ impl Vm {
     /// The end of a stream, in Envoy's order.
     pub(crate) fn end_stream(&mut self, context: u32) -> Result<(), Fault> {
         self.enter(context);
+        self.set_logging(context, true);
         let callback = self.callbacks.on_log.clone();
         self.call("proxy_on_log", callback.as_ref(), context)?;
+        self.set_logging(context, false);
         self.enter(context);
         let callback = self.callbacks.on_done.clone();
         self.call("proxy_on_done", callback.as_ref(), context)?;
@@ -230,8 +235,15 @@ impl Vm {
         self.call("proxy_on_delete", callback.as_ref(), context).map(drop)
     }
 
+    fn set_logging(&mut self, context: u32, logging: bool) {
+        if let Some(stream) = self.state().streams.get_mut(&context) {
+            stream.logging = logging;
+        }
+    }
+
     fn enter(&mut self, context: u32) {
-        self.state().effective_context = context;
+        self.state().current_context = context;
+        self.state().effective_context = 0;
     }
 
     fn call_headers(

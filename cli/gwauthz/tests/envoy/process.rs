@@ -68,9 +68,11 @@ impl Envoy {
         envoy
     }
 
-    /// Everything that Envoy and the plugin have logged.
+    /// Everything that Envoy and the plugin have logged; what is no UTF-8 is replaced.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        fs::read(self.folder.path().join("log"))
+            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .unwrap_or_default()
     }
 
     /// Where the listener of this name listens.

@@ -58,16 +58,17 @@ impl Part {
 
 impl Passed {
     /// Takes over what the plugin has seen, up to the piece that it saw last.
-    pub(super) fn take(&mut self, message: &mut Message, last: Held) {
+    pub(super) fn take(&mut self, message: &mut Message, last: Held, ended: bool) {
         if self.headers.is_none() {
             self.headers.clone_from(&message.headers);
         }
         if last != Held::Headers {
             self.body.append(&mut message.body);
         }
-        if last == Held::Trailers {
+        if ended {
             self.trailers = message.trailers.clone().unwrap_or_default();
         }
+        self.ended = ended;
     }
 
     /// As a request.

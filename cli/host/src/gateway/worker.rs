@@ -87,15 +87,17 @@ impl Worker {
         self.receive(context, Way::Request, part, end);
     }
 
-    /// The response arrives from the upstream.
+    /// The response arrives from the upstream, as HTTP/1.1 brings it: Envoy sees the end of a body behind it.
     pub(super) fn receive_response(&mut self, context: u32, response: HttpResponse) {
         let (bodiless, trailerless) = (response.body.is_empty(), response.trailers.is_empty());
         self.receive(context, Way::Response, Part::Headers(response.headers), bodiless && trailerless);
         if !bodiless {
-            self.receive(context, Way::Response, Part::Data(response.body), trailerless);
+            self.receive(context, Way::Response, Part::Data(response.body), false);
         }
         if !trailerless {
             self.receive(context, Way::Response, Part::Trailers(response.trailers), true);
+        } else if !bodiless {
+            self.receive(context, Way::Response, Part::Data(Vec::new()), true);
         }
     }
 
@@ -209,6 +211,7 @@ impl Worker {
             half.end_shown |= end;
             half.held = (!goes_on).then_some(at);
             if goes_on {
+                self.let_go(context, way, at);
                 self.pass(context, way, at);
             }
             self.carry_out_effects();
@@ -219,6 +222,18 @@ impl Worker {
     fn is_overridden(&mut self, context: u32) -> bool {
         let ends = |(of, effect): &(u32, Effect)| *of == context && matches!(effect, Effect::Answer(_) | Effect::Close);
         self.vm.as_mut().is_ok_and(|vm| vm.state().effects.iter().any(ends))
+    }
+
+    /// Takes a piece that goes on away from the plugin. One that is resumed stays open, as in Envoy.
+    fn let_go(&mut self, context: u32, way: Way, at: Held) {
+        let stream = self.vm.as_mut().ok().and_then(|vm| vm.state().streams.get_mut(&context));
+        let Some(Stream { request, response, .. }) = stream else { return };
+        let message = if way == Way::Request { request } else { response };
+        match at {
+            Held::Headers => message.headers_open = false,
+            Held::Body => message.body_open = false,
+            Held::Trailers => message.trailers_open = false,
+        }
     }
 
     /// Lets go on what the plugin has seen of a message, up to the piece that it saw last.
@@ -232,15 +247,10 @@ impl Worker {
             Way::Request => (&mut exchange.request, &mut stream.request),
             Way::Response => (&mut exchange.response, &mut stream.response),
         };
-        half.passed.take(message, at);
-        half.passed.ended = half.end_shown;
-        match way {
-            Way::Request => stream.request_gone = true,
-            Way::Response if half.passed.ended => {
-                let ending = exchange.answer.take().map_or(Ending::Served, Ending::Answered);
-                self.finish(context, ending);
-            }
-            Way::Response => {}
+        half.passed.take(message, at, half.end_shown);
+        if way == Way::Response && half.passed.ended {
+            let ending = exchange.answer.take().map_or(Ending::Served, Ending::Answered);
+            self.finish(context, ending);
         }
     }
 
@@ -292,19 +302,18 @@ impl Worker {
         exchange.request.stop();
         exchange.response = Half::default();
         exchange.answer = Some(local);
-        self.receive_response(context, response);
+        let bodiless = response.body.is_empty();
+        self.receive(context, Way::Response, Part::Headers(response.headers), bodiless);
+        if !bodiless {
+            self.receive(context, Way::Response, Part::Data(response.body), true);
+        }
     }
 
     /// Ends a stream, in Envoy's order: log, done, delete.
     fn finish(&mut self, context: u32, ending: Ending) {
         let Some(exchange) = self.live(context) else { return };
         exchange.ending = Some(ending);
-        self.call(context, |vm| {
-            if let Some(stream) = vm.state().streams.get_mut(&context) {
-                stream.request_gone = false;
-            }
-            vm.end_stream(context)
-        });
+        self.call(context, |vm| vm.end_stream(context));
         if let Ok(vm) = &mut self.vm {
             vm.state().streams.remove(&context);
         }
@@ -341,7 +350,7 @@ fn show(vm: &mut Vm, context: u32, way: Way, part: Part, end: bool) -> Result<Ac
         Way::Request => &mut stream.request,
         Way::Response => &mut stream.response,
     };
-    match (way, put(message, part)) {
+    match (way, put(message, part, end)) {
         (Way::Request, (Held::Headers, count)) => vm.on_request_headers(context, count, end),
         (Way::Request, (Held::Body, size)) => vm.on_request_body(context, size, end),
         (Way::Request, (Held::Trailers, count)) => vm.on_request_trailers(context, count),
@@ -353,15 +362,27 @@ fn show(vm: &mut Vm, context: u32, way: Way, part: Part, end: bool) -> Result<Ac
 
 /// Puts a piece where the plugin can see it; gives the size that the callback is told: with a body that is held, that of
 /// all of it.
-fn put(message: &mut Message, part: Part) -> (Held, usize) {
+/// The last piece of a body brings trailers with it, which the plugin may fill.
+fn put(message: &mut Message, part: Part, end: bool) -> (Held, usize) {
     let at = part.held();
     let size = match part {
-        Part::Headers(headers) => message.headers.insert(headers).len(),
+        Part::Headers(headers) => {
+            message.headers_open = true;
+            message.headers.insert(headers).len()
+        }
         Part::Data(chunk) => {
+            message.body_open = true;
             message.body.extend(chunk);
+            if end {
+                message.trailers_open = true;
+                message.trailers.get_or_insert_default();
+            }
             message.body.len()
         }
-        Part::Trailers(trailers) => message.trailers.insert(trailers).len(),
+        Part::Trailers(trailers) => {
+            message.trailers_open = true;
+            message.trailers.insert(trailers).len()
+        }
     };
     (at, size)
 }

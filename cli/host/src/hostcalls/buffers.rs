@@ -3,7 +3,7 @@
 use crate::{
     abi::{BufferType, Status},
     guest::{Guest, HostResult},
-    state::VmState,
+    state::{Message, VmState},
 };
 
 pub(super) fn get_buffer_bytes(
@@ -15,12 +15,10 @@ pub(super) fn get_buffer_bytes(
     size_out: u32,
 ) -> HostResult {
     let buffer = BufferType::try_from(buffer)?;
-    if start.checked_add(max).is_none() {
-        return Err(Status::BadArgument.into());
-    }
     let bytes = buffer_of(guest.state(), buffer)?;
     let range = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-    let data = bytes.get(range(start)..range(start + max)).unwrap_or_default().to_vec();
+    // An end behind 2^32 is one behind the end.
+    let data = bytes.get(range(start)..range(start.saturating_add(max))).unwrap_or_default().to_vec();
     guest.give(&data, data_out, size_out)
 }
 
@@ -34,13 +32,14 @@ pub(super) fn set_buffer_bytes(
     data_size: u32,
 ) -> HostResult {
     let buffer = BufferType::try_from(buffer)?;
+    buffer_of(guest.state(), buffer)?;
     let data = guest.read(data, data_size)?;
-    let state = guest.state();
-    let target = match buffer {
-        BufferType::HttpRequestBody => &mut state.stream()?.request.body,
-        BufferType::HttpResponseBody => &mut state.stream()?.response.body,
-        _ => return Err(Status::BadArgument.into()),
-    };
+    let message = guest.state().stream().and_then(|stream| match buffer {
+        BufferType::HttpRequestBody => Some(&mut stream.request),
+        BufferType::HttpResponseBody => Some(&mut stream.response),
+        _ => None,
+    });
+    let target = &mut message.filter(|message| message.body_open).ok_or(Status::BadArgument)?.body;
     let (start, size) = (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(size).unwrap_or(usize::MAX));
     if start == 0 {
         target.splice(..size.min(target.len()), data);
@@ -65,18 +64,24 @@ pub(super) fn get_configuration(guest: &mut Guest<'_, '_>, data_out: u32, size_o
     guest.give(&data, data_out, size_out)
 }
 
+/// The bytes of a buffer; those of a body that is not there at this moment are none, as in Envoy.
 fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
     match buffer {
-        BufferType::HttpRequestBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.request.body),
-        BufferType::HttpResponseBody => Ok(&state.stream().map_err(|_| Status::NotFound)?.response.body),
+        BufferType::HttpRequestBody => Ok(body_of(state.stream().map(|stream| &stream.request))),
+        BufferType::HttpResponseBody => Ok(body_of(state.stream().map(|stream| &stream.response))),
         BufferType::HttpCallResponseBody => {
             state.call_reply.as_ref().map(|reply| reply.body.as_slice()).ok_or(Status::NotFound)
         }
         BufferType::VmConfiguration => Ok(&state.vm_configuration),
-        BufferType::PluginConfiguration => Ok(&state.plugin_configuration),
+        BufferType::PluginConfiguration if state.configuring => Ok(&state.plugin_configuration),
+        BufferType::PluginConfiguration => Err(Status::NotFound),
         BufferType::DownstreamData
         | BufferType::UpstreamData
         | BufferType::GrpcReceiveBuffer
-        | BufferType::CallData => Err(Status::NotFound),
+        | BufferType::CallData => Ok(&[]),
     }
+}
+
+fn body_of(message: Option<&Message>) -> &[u8] {
+    message.filter(|message| message.body_open).map_or(&[], |message| &message.body)
 }

@@ -6,16 +6,17 @@ use crate::{
     vm::ROOT_CONTEXT,
 };
 
-/// The plugin has finished what kept it from being deleted. It is never held up by this host, so that there is nothing
-/// to release.
+/// The plugin has finished what kept it from being deleted. Only a VM that is shut down waits for that, and this host
+/// shuts none down: there is nothing to release.
 pub(super) fn done(_guest: &mut Guest<'_, '_>) -> HostResult {
-    Ok(())
+    Err(Status::NotFound.into())
 }
 
-/// Makes the following calls work on behalf of another context: a root context (its number is 1) or a live stream.
+/// Makes the following calls work on behalf of another context: a root context (its number is 1) or a live stream; 0 is
+/// the one whose callback runs.
 pub(super) fn set_effective_context(guest: &mut Guest<'_, '_>, context: u32) -> HostResult {
     let state = guest.state();
-    if context != ROOT_CONTEXT && !state.streams.contains_key(&context) {
+    if context != 0 && context != ROOT_CONTEXT && !state.streams.contains_key(&context) {
         return Err(Status::BadArgument.into());
     }
     state.effective_context = context;

@@ -4,22 +4,28 @@ use crate::{
     abi::{MapType, Status},
     guest::{Guest, HostResult},
     headers::HeaderMap,
-    state::VmState,
+    state::{Stream, VmState},
 };
 
+static EMPTY: HeaderMap = HeaderMap::new();
+
+/// The bytes of all names and values, as Envoy counts; of maps that cannot be changed there is no size.
 pub(super) fn get_header_map_size(guest: &mut Guest<'_, '_>, map: u32, size_out: u32) -> HostResult {
-    let size = u32::try_from(map_of(guest.state(), map)?.encoded_len()).map_err(|_| Status::InternalFailure)?;
+    let size = u32::try_from(writable(guest.state(), map)?.byte_size()).map_err(|_| Status::InternalFailure)?;
     guest.write_u32(size_out, size)
 }
 
+/// The whole map; nothing where it is empty or not there.
 pub(super) fn get_header_map_pairs(guest: &mut Guest<'_, '_>, map: u32, data_out: u32, size_out: u32) -> HostResult {
-    let wire = map_of(guest.state(), map)?.encode();
+    let pairs = readable(guest.state(), map)?.filter(|map| !map.is_empty());
+    let wire = pairs.map(HeaderMap::encode).unwrap_or_default();
     guest.give(&wire, data_out, size_out)
 }
 
+/// The whole map; what is malformed counts as nothing, as in Envoy.
 pub(super) fn set_header_map_pairs(guest: &mut Guest<'_, '_>, map: u32, data: u32, size: u32) -> HostResult {
     let wire = guest.read(data, size)?;
-    *writable(guest.state(), map)? = HeaderMap::decode(&wire)?;
+    *writable(guest.state(), map)? = HeaderMap::decode(&wire).unwrap_or_default();
     Ok(())
 }
 
@@ -33,7 +39,8 @@ pub(super) fn get_header_map_value(
     size_out: u32,
 ) -> HostResult {
     let key = guest.read(key, key_size)?;
-    let value = map_of(guest.state(), map)?.first(&key).ok_or(Status::NotFound)?.to_vec();
+    let map = readable(guest.state(), map)?.ok_or(Status::BadArgument)?;
+    let value = map.first(&key).ok_or(Status::NotFound)?.to_vec();
     guest.give(&value, data_out, size_out)
 }
 
@@ -69,28 +76,48 @@ pub(super) fn remove_header_map_value(guest: &mut Guest<'_, '_>, map: u32, key: 
     Ok(())
 }
 
-/// The map to read; [`Status::BadArgument`] where it is not there at this moment.
-fn map_of(state: &mut VmState, map: u32) -> Result<&HeaderMap, Status> {
-    match MapType::try_from(map)? {
-        MapType::HttpCallResponseHeaders => {
-            state.call_reply.as_ref().map(|reply| &reply.headers).ok_or(Status::BadArgument)
+/// The map to read; `None` where it is not there at this moment.
+fn readable(state: &mut VmState, map: u32) -> Result<Option<&HeaderMap>, Status> {
+    let map = MapType::try_from(map)?;
+    match map {
+        MapType::HttpCallResponseHeaders | MapType::HttpCallResponseTrailers if state.call_reply.is_some() => {
+            let reply = state.call_reply.as_ref();
+            Ok(match map {
+                MapType::HttpCallResponseHeaders => reply.map(|reply| &reply.headers),
+                _ => reply.map(|reply| &reply.trailers).filter(|trailers| !trailers.is_empty()),
+            })
         }
-        MapType::HttpCallResponseTrailers => {
-            state.call_reply.as_ref().map(|reply| &reply.trailers).ok_or(Status::BadArgument)
+        _ if state.stream().is_some_and(|stream| stream.logging) => {
+            Ok(Some(state.stream().and_then(|stream| logged(stream, map)).unwrap_or(&EMPTY)))
         }
-        _ => writable(state, map).map(|map| &*map),
+        _ => Ok(state.stream().and_then(|stream| open(stream, map)).map(|map| &*map)),
     }
 }
 
+/// The map to change; [`Status::BadArgument`] where it is not there at this moment.
 fn writable(state: &mut VmState, map: u32) -> Result<&mut HeaderMap, Status> {
     let map = MapType::try_from(map)?;
-    let stream = state.stream()?;
-    let map = match map {
-        MapType::HttpRequestHeaders => stream.request.headers.as_mut().filter(|_| !stream.request_gone),
-        MapType::HttpRequestTrailers => stream.request.trailers.as_mut().filter(|_| !stream.request_gone),
-        MapType::HttpResponseHeaders => stream.response.headers.as_mut(),
-        MapType::HttpResponseTrailers => stream.response.trailers.as_mut(),
+    state.stream().and_then(|stream| open(stream, map)).ok_or(Status::BadArgument)
+}
+
+/// What of a stream can be changed.
+fn open(stream: &mut Stream, map: MapType) -> Option<&mut HeaderMap> {
+    let Stream { request, response, .. } = stream;
+    match map {
+        MapType::HttpRequestHeaders => request.headers.as_mut().filter(|_| request.headers_open),
+        MapType::HttpRequestTrailers => request.trailers.as_mut().filter(|_| request.trailers_open),
+        MapType::HttpResponseHeaders => response.headers.as_mut().filter(|_| response.headers_open),
+        MapType::HttpResponseTrailers => response.trailers.as_mut().filter(|_| response.trailers_open),
         _ => None,
-    };
-    map.ok_or(Status::BadArgument)
+    }
+}
+
+/// What of a stream is logged: Envoy leaves the request's trailers out.
+fn logged(stream: &Stream, map: MapType) -> Option<&HeaderMap> {
+    match map {
+        MapType::HttpRequestHeaders => stream.request.headers.as_ref(),
+        MapType::HttpResponseHeaders => stream.response.headers.as_ref(),
+        MapType::HttpResponseTrailers => stream.response.trailers.as_ref(),
+        _ => None,
+    }
 }

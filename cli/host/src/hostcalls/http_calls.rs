@@ -30,9 +30,12 @@ pub(super) fn http_call(
     token_out: u32,
 ) -> HostResult {
     let upstream = guest.read_text(upstream, upstream_size)?;
-    let headers = HeaderMap::decode(&guest.read(headers, headers_size)?)?;
+    // What is malformed counts as nothing, as in Envoy.
+    let headers = HeaderMap::decode(&guest.read(headers, headers_size)?).unwrap_or_default();
     let body = guest.read(body, body_size)?;
-    let trailers = HeaderMap::decode(&guest.read(trailers, trailers_size)?)?;
+    let trailers = HeaderMap::decode(&guest.read(trailers, trailers_size)?).unwrap_or_default();
+    // Envoy tries the pointer before anything else.
+    guest.write_u32(token_out, 0)?;
     let known = guest.state().shared.get().clusters.as_ref().is_none_or(|clusters| clusters.contains(&upstream));
     if upstream.is_empty()
         || !known
@@ -49,6 +52,6 @@ pub(super) fn http_call(
     let token = state.next_call_token;
     guest.write_u32(token_out, token)?;
     let state = guest.state();
-    state.dispatched.push(Dispatched { token, context: state.effective_context, call });
+    state.dispatched.push(Dispatched { token, context: state.context(), call });
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Section "Metrics".
 
 use crate::{
-    abi::MetricType,
+    abi::{MetricType, Status},
     guest::{Guest, HostResult},
 };
 
@@ -14,19 +14,29 @@ pub(super) fn define_metric(
 ) -> HostResult {
     let kind = MetricType::try_from(kind)?;
     let name = guest.read_text(name, name_size)?;
-    let id = guest.state().shared.get().metrics.define(kind, name)?;
+    let state = guest.state();
+    let metric = state.shared.get().metrics.define(kind, name)?;
+    let id = state.metric_ids.add(kind, metric)?;
     guest.write_u32(id_out, id)
 }
 
 pub(super) fn record_metric(guest: &mut Guest<'_, '_>, id: u32, value: u64) -> HostResult {
-    Ok(guest.state().shared.get().metrics.record(id, value)?)
+    let state = guest.state();
+    // Unlike the others, this one knows no kind that cannot be recorded.
+    let metric = state.metric_ids.metric(id).map_err(|_| Status::NotFound)?;
+    state.shared.get().metrics.record(metric, value);
+    Ok(())
 }
 
-pub(super) fn increment_metric(guest: &mut Guest<'_, '_>, id: u32, offset: i64) -> HostResult {
-    Ok(guest.state().shared.get().metrics.increment(id, offset)?)
+pub(super) fn increment_metric(guest: &mut Guest<'_, '_>, id: u32, offset: u64) -> HostResult {
+    let state = guest.state();
+    let metric = state.metric_ids.metric(id)?;
+    Ok(state.shared.get().metrics.increment(metric, offset.cast_signed())?)
 }
 
 pub(super) fn get_metric(guest: &mut Guest<'_, '_>, id: u32, value_out: u32) -> HostResult {
-    let value = guest.state().shared.get().metrics.value(id)?;
+    let state = guest.state();
+    let metric = state.metric_ids.metric(id)?;
+    let value = state.shared.get().metrics.value(metric)?;
     guest.write_u64(value_out, value)
 }

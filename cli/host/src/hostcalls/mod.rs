@@ -136,7 +136,7 @@ import_table! {
     metrics {
         define_metric(kind: u32, name: u32, name_size: u32, id_out: u32);
         record_metric(id: u32, value: u64);
-        increment_metric(id: u32, offset: i64);
+        increment_metric(id: u32, offset: u64);
         get_metric(id: u32, value_out: u32);
     }
 }

@@ -11,33 +11,35 @@ use crate::{
 /// The bound on what one callback may ask for.
 const MAX_EFFECTS: usize = 4096;
 
+/// Where there is nothing to go on with, Envoy says OK all the same.
 pub(super) fn continue_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
     match StreamType::try_from(stream)? {
-        http @ (StreamType::HttpRequest | StreamType::HttpResponse) => push(guest, Effect::Continue(http)),
-        StreamType::Downstream | StreamType::Upstream => not_yet(guest, "proxy_continue_stream (TCP)"),
+        http @ (StreamType::HttpRequest | StreamType::HttpResponse) => resume(guest, http),
+        StreamType::Downstream => Ok(()),
+        // What Envoy answers: it cannot do that.
+        StreamType::Upstream => Err(Status::Unimplemented.into()),
     }
 }
 
 pub(super) fn close_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
     match StreamType::try_from(stream)? {
         StreamType::HttpRequest | StreamType::HttpResponse => push(guest, Effect::Close),
-        StreamType::Downstream | StreamType::Upstream => not_yet(guest, "proxy_close_stream (TCP)"),
+        StreamType::Downstream | StreamType::Upstream => Ok(()),
     }
 }
 
 /// ABI 0.1.0.
 pub(super) fn continue_request(guest: &mut Guest<'_, '_>) -> HostResult {
-    push(guest, Effect::Continue(StreamType::HttpRequest))
+    resume(guest, StreamType::HttpRequest)
 }
 
 /// ABI 0.1.0.
 pub(super) fn continue_response(guest: &mut Guest<'_, '_>) -> HostResult {
-    push(guest, Effect::Continue(StreamType::HttpResponse))
+    resume(guest, StreamType::HttpResponse)
 }
 
 /// ABI 0.1.0. This gateway has one route for all, and so no cache of routes.
-pub(super) fn clear_route_cache(guest: &mut Guest<'_, '_>) -> HostResult {
-    guest.state().stream()?;
+pub(super) fn clear_route_cache(_guest: &mut Guest<'_, '_>) -> HostResult {
     Ok(())
 }
 
@@ -60,18 +62,30 @@ pub(super) fn send_local_response(
 ) -> HostResult {
     let details = guest.read_text(details, details_size)?;
     let body = guest.read(body, body_size)?;
-    let headers = HeaderMap::decode(&guest.read(headers, headers_size)?)?;
+    // What is malformed counts as nothing, as in Envoy.
+    let headers = HeaderMap::decode(&guest.read(headers, headers_size)?).unwrap_or_default();
     push(guest, Effect::Answer(LocalResponse { status, details, headers, body }))
 }
 
-/// Notes what is to happen to the stream on whose behalf the guest calls.
+/// The plugin goes on with a direction, and lets go of the request, whichever direction it is.
+fn resume(guest: &mut Guest<'_, '_>, way: StreamType) -> HostResult {
+    push(guest, Effect::Continue(way))?;
+    if let Some(stream) = guest.state().stream() {
+        stream.request.close();
+    }
+    Ok(())
+}
+
+/// Notes what is to happen to the stream on whose behalf the guest calls; the root context has none.
 fn push(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
     let state = guest.state();
-    state.stream()?;
+    if state.stream().is_none() {
+        return Ok(());
+    }
     if state.effects.len() >= MAX_EFFECTS {
         return Err(Status::InternalFailure.into());
     }
-    state.effects.push_back((state.effective_context, effect));
+    state.effects.push_back((state.context(), effect));
     Ok(())
 }
 
