@@ -419,7 +419,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__test)
-            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --format --color --quiet --verbose --help --version"
+            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --probe --format --color --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -137,6 +137,7 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand --format 'How to print the result'
             cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
             cand --no-cache 'Compile the module anew, and do not keep what was compiled'
+            cand --probe 'Try what an authorization plugin must not do, instead of one request: exit code 1 where it does'
             cand -q 'Print results and errors only: no notes, no progress'
             cand --quiet 'Print results and errors only: no notes, no progress'
             cand -v 'Print more of what is done and why'

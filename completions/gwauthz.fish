@@ -127,6 +127,7 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l color -d 'When 
 always\t''
 never\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l no-cache -d 'Compile the module anew, and do not keep what was compiled'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l probe -d 'Try what an authorization plugin must not do, instead of one request: exit code 1 where it does'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
