@@ -92,7 +92,7 @@ fn difference(module: &Path, plugin_config: &Value, requests: &[Request]) -> Opt
     Some(format!("they part at call {parting}; Envoy:\n  {}\nembedded:\n  {}", around(&real), around(&embedded)))
 }
 
-/// The calls of Envoy's only worker.
+/// The calls of Envoy's only worker, then what its clients got.
 fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let authorization = Service::start(Reply::Text(SERVICE_BODY)).expect("an authorization service");
     let upstream = Service::start(Reply::Text(UPSTREAM_BODY)).expect("an upstream");
@@ -105,16 +105,17 @@ fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<Strin
         normalize_path: false,
     };
     let envoy = Envoy::start(module, &[listener], &clusters);
-    for request in requests {
-        // A guest may close the stream without an answer: then the trace has to say so.
-        let _ = request.send(envoy.listener("guest"));
-    }
+    let answers: Vec<_> = requests
+        .iter()
+        // A guest may close the stream without an answer.
+        .map(|request| answered(request.send(envoy.listener("guest")).map_or(0, |answer| answer.status())))
+        .collect();
     let deadline = Instant::now() + LOGGED;
     loop {
         let trace = worker(&envoy.log());
         let ended = trace.iter().filter(|line| line.starts_with("[host<-vm] proxy_on_delete return")).count();
         if ended >= requests.len() || Instant::now() > deadline {
-            return trace;
+            return trace.into_iter().chain(answers).collect();
         }
         thread::sleep(Duration::from_millis(20));
     }
@@ -136,7 +137,7 @@ fn call(line: &str) -> Option<(&str, &str)> {
     is_call.then_some((thread, call))
 }
 
-/// The calls of the embedded gateway's only worker.
+/// The calls of the embedded gateway's only worker, then what its clients got.
 fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let compiler = Compiler::new(None).expect("a compiler");
     let module = compiler.compile(&fs::read(module).expect("read the module")).expect("a module");
@@ -149,6 +150,7 @@ fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<S
     };
     let gateway = Gateway::start(&module, config, Services).expect("a gateway");
     let mut gateway = gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER].map(str::to_owned));
+    let mut answers = Vec::new();
     for request in requests {
         let HttpRequest { headers, body } = received(request);
         let stream = gateway.open(0, headers, body.is_empty());
@@ -164,9 +166,14 @@ fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<S
         {
             gateway.run_until(time);
         }
-        gateway.close(stream);
+        answers.push(answered(gateway.close(stream).response.status()));
     }
-    gateway.take_trace()
+    gateway.take_trace().into_iter().chain(answers).collect()
+}
+
+/// A further line of a trace: what the client got, 0 for no answer.
+fn answered(status: u16) -> String {
+    format!("[gateway->client] {status}")
 }
 
 /// The services of [`real`], for the embedded gateway.

@@ -54,6 +54,32 @@ impl Part {
             Self::Trailers(_) => Held::Trailers,
         }
     }
+
+    /// Puts a piece where the plugin can see it; gives the size that the callback is told: with a body that is held, that of
+    /// all of it. The last piece of a body brings trailers with it, which the plugin may fill.
+    pub(super) fn put(self, message: &mut Message, end: bool) -> (Held, usize) {
+        let at = self.held();
+        let size = match self {
+            Self::Headers(headers) => {
+                message.headers_open = true;
+                message.headers.insert(headers).len()
+            }
+            Self::Data(chunk) => {
+                message.body_open = true;
+                message.body.extend(chunk);
+                if end {
+                    message.trailers_open = true;
+                    message.trailers.get_or_insert_default();
+                }
+                message.body.len()
+            }
+            Self::Trailers(trailers) => {
+                message.trailers_open = true;
+                message.trailers.insert(trailers).len()
+            }
+        };
+        (at, size)
+    }
 }
 
 impl Passed {

@@ -6,13 +6,13 @@ use crate::{
     abi::{Action, StreamType},
     downstream,
     headers::HeaderMap,
-    state::{Effect, LocalResponse, LogLine, Message, Stream},
+    state::{Effect, LocalResponse, LogLine, Stream},
     vm::{Fault, ROOT_CONTEXT, Vm},
     world::{HttpRequest, HttpResponse},
 };
 
 use super::{
-    half::{Half, Held, Part},
+    half::{Half, Held, Part, Passed},
     outcome::{Callout, Cost, Ending, Outcome},
 };
 
@@ -205,8 +205,9 @@ impl Worker {
     fn pump(&mut self, context: u32, way: Way) {
         while let Some((part, end)) = self.half(context, way).and_then(Half::next) {
             let at = part.held();
+            let waiting = self.vm.as_mut().map_or(0, |vm| vm.state().effects.len());
             let Some(action) = self.call(context, |vm| show(vm, context, way, part, end)) else { return };
-            let goes_on = action == Action::Continue && !self.is_overridden(context);
+            let goes_on = action == Action::Continue && !self.is_overridden(context, waiting);
             let Some(half) = self.half(context, way) else { return };
             half.end_shown |= end;
             half.held = (!goes_on).then_some(at);
@@ -218,10 +219,11 @@ impl Worker {
         }
     }
 
-    /// Whether the callback has answered or closed the stream: then what it returned does not count.
-    fn is_overridden(&mut self, context: u32) -> bool {
+    /// Whether the callback has answered or closed the stream: then what it returned does not count. Before it, effects
+    /// of an earlier callback may have been `waiting`.
+    fn is_overridden(&mut self, context: u32, waiting: usize) -> bool {
         let ends = |(of, effect): &(u32, Effect)| *of == context && matches!(effect, Effect::Answer(_) | Effect::Close);
-        self.vm.as_mut().is_ok_and(|vm| vm.state().effects.iter().any(ends))
+        self.vm.as_mut().is_ok_and(|vm| vm.state().effects.iter().skip(waiting).any(ends))
     }
 
     /// Takes a piece that goes on away from the plugin. One that is resumed stays open, as in Envoy.
@@ -293,6 +295,7 @@ impl Worker {
         let Ok(vm) = &mut self.vm else { return };
         let request = vm.state().streams.get(&context).and_then(|stream| stream.request.headers.as_ref());
         let head = request.and_then(|headers| headers.first(b":method")) == Some(b"HEAD");
+        let shown = vm.state().streams.get(&context).is_some_and(|stream| stream.response.headers.is_some());
         let Some(exchange) = self.live(context) else { return };
         if exchange.answer.is_some() || exchange.response.passed.headers.is_some() {
             exchange.response.stop();
@@ -301,6 +304,13 @@ impl Worker {
         let response = local.response(head);
         exchange.request.stop();
         exchange.response = Half::default();
+        if shown {
+            // The plugin has seen the headers of a response: those that take their place pass it by.
+            exchange.response.passed =
+                Passed { headers: Some(response.headers), body: response.body, ..Passed::default() };
+            self.finish(context, Ending::Answered(local));
+            return;
+        }
         exchange.answer = Some(local);
         let bodiless = response.body.is_empty();
         self.receive(context, Way::Response, Part::Headers(response.headers), bodiless);
@@ -350,7 +360,7 @@ fn show(vm: &mut Vm, context: u32, way: Way, part: Part, end: bool) -> Result<Ac
         Way::Request => &mut stream.request,
         Way::Response => &mut stream.response,
     };
-    match (way, put(message, part, end)) {
+    match (way, part.put(message, end)) {
         (Way::Request, (Held::Headers, count)) => vm.on_request_headers(context, count, end),
         (Way::Request, (Held::Body, size)) => vm.on_request_body(context, size, end),
         (Way::Request, (Held::Trailers, count)) => vm.on_request_trailers(context, count),
@@ -358,33 +368,6 @@ fn show(vm: &mut Vm, context: u32, way: Way, part: Part, end: bool) -> Result<Ac
         (Way::Response, (Held::Body, size)) => vm.on_response_body(context, size, end),
         (Way::Response, (Held::Trailers, count)) => vm.on_response_trailers(context, count),
     }
-}
-
-/// Puts a piece where the plugin can see it; gives the size that the callback is told: with a body that is held, that of
-/// all of it.
-/// The last piece of a body brings trailers with it, which the plugin may fill.
-fn put(message: &mut Message, part: Part, end: bool) -> (Held, usize) {
-    let at = part.held();
-    let size = match part {
-        Part::Headers(headers) => {
-            message.headers_open = true;
-            message.headers.insert(headers).len()
-        }
-        Part::Data(chunk) => {
-            message.body_open = true;
-            message.body.extend(chunk);
-            if end {
-                message.trailers_open = true;
-                message.trailers.get_or_insert_default();
-            }
-            message.body.len()
-        }
-        Part::Trailers(trailers) => {
-            message.trailers_open = true;
-            message.trailers.insert(trailers).len()
-        }
-    };
-    (at, size)
 }
 
 impl LocalResponse {
