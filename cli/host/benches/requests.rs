@@ -1,5 +1,5 @@
 //! What a request costs in the embedded gateway: `cargo bench -p gwauthz-host` after `gwauthz build`.
-#![expect(clippy::expect_used, missing_docs, reason = "a bench without its module has nothing to measure")]
+#![expect(clippy::expect_used, reason = "a bench without its module has nothing to measure")]
 
 use std::{hint::black_box, path::Path, time::SystemTime};
 
