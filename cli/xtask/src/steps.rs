@@ -95,6 +95,9 @@ impl Steps {
         if let Err(failed) = done {
             eprintln!("error: {failed}");
         }
+        // The first failure ends a run, so that there is one at the most.
+        let failed = usize::from(done.is_err());
+        eprintln!("steps: {} passed, {failed} failed", self.taken.len().saturating_sub(failed));
     }
 }
 
