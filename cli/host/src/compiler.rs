@@ -1,13 +1,12 @@
 //! From bytes to a module that is ready to run: checked, compiled, and kept for the next time.
 
 use std::{
-    sync::OnceLock,
-    thread,
+    io, thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::{Config, Engine, InstancePre, Linker};
+use wasmtime::{Config, Engine, EngineWeak, InstancePre, Linker};
 
 use crate::{
     abi::AbiVersion,
@@ -25,7 +24,6 @@ use crate::{
 pub struct Compiler {
     engine: Engine,
     cache: Option<ModuleCache>,
-    ticker: OnceLock<()>,
 }
 
 /// A proxy-wasm module that is compiled and linked.
@@ -52,7 +50,9 @@ impl Compiler {
         let mut config = Config::new();
         config.epoch_interruption(true);
         let engine = Engine::new(&config).map_err(|error| ModuleError::Engine(error.to_string()))?;
-        Ok(Self { engine, cache, ticker: OnceLock::new() })
+        // Without it a guest that loops would not be stopped.
+        start_ticker(engine.weak()).map_err(|error| ModuleError::Engine(error.to_string()))?;
+        Ok(Self { engine, cache })
     }
 
     /// Compiles a module, or takes it from the cache.
@@ -83,7 +83,6 @@ impl Compiler {
             .and_then(|()| wasi::define(&mut linker))
             .map_err(|error| ModuleError::Engine(error.to_string()))?;
         let instance = linker.instantiate_pre(&module).map_err(|error| ModuleError::Invalid(format!("{error:#}")))?;
-        self.start_ticker();
         Ok(Module { instance, abi, sha256, bytes: bytes.len(), from_cache })
     }
 
@@ -97,23 +96,20 @@ impl Compiler {
         Vm::start(&module, VmState::new(shared, 0, Vec::new(), Vec::new()))?;
         Ok(module)
     }
+}
 
-    /// Moves the engine's epoch, on which deadlines rest, for as long as the engine lives.
-    fn start_ticker(&self) {
-        self.ticker.get_or_init(|| {
-            let engine = self.engine.weak();
-            // Without the thread a guest that loops would not be stopped; a machine that cannot start one says so first.
-            drop(thread::spawn(move || {
-                let mut next = Instant::now() + EPOCH;
-                while let Some(engine) = engine.upgrade() {
-                    engine.increment_epoch();
-                    drop(engine);
-                    thread::sleep(next.saturating_duration_since(Instant::now()));
-                    next += EPOCH;
-                }
-            }));
-        });
-    }
+/// Moves the engine's epoch, on which deadlines rest, for as long as the engine lives.
+fn start_ticker(engine: EngineWeak) -> io::Result<()> {
+    let tick = move || {
+        let mut next = Instant::now() + EPOCH;
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+            next += EPOCH;
+        }
+    };
+    thread::Builder::new().spawn(tick).map(drop)
 }
 
 impl Module {

@@ -28,8 +28,12 @@ pub(crate) struct Guest<'a, 'b> {
 }
 
 impl<'a, 'b> Guest<'a, 'b> {
-    pub(crate) fn new(caller: &'a mut Caller<'b, VmState>) -> Self {
-        Self { caller }
+    /// The guest at the beginning of a host call, which is counted.
+    pub(crate) fn enter(caller: &'a mut Caller<'b, VmState>) -> Self {
+        let mut guest = Self { caller };
+        guest.state().host_calls += 1;
+        guest.find_memory();
+        guest
     }
 
     pub(crate) fn state(&mut self) -> &mut VmState {
@@ -101,7 +105,7 @@ impl<'a, 'b> Guest<'a, 'b> {
     }
 
     /// Looks the memory up for calls that come while the instance is being made.
-    pub(crate) fn find_memory(&mut self) {
+    fn find_memory(&mut self) {
         if self.state().memory.is_none()
             && let Some(Extern::Memory(memory)) = self.caller.get_export("memory")
         {

@@ -77,6 +77,7 @@ struct Callbacks {
 }
 
 /// Header callbacks learned the end of the stream in ABI 0.2.0.
+#[derive(Clone)]
 enum Headers {
     WithEnd(TypedFunc<(u32, u32, u32), u32>),
     WithoutEnd(TypedFunc<(u32, u32), u32>),
@@ -166,13 +167,13 @@ impl Vm {
 
     pub(crate) fn on_request_headers(&mut self, context: u32, count: usize, end: bool) -> Result<Action, Fault> {
         self.enter(context);
-        let callback = self.callbacks.on_request_headers.share();
+        let callback = self.callbacks.on_request_headers.clone();
         self.call_headers("proxy_on_request_headers", &callback, context, count, end)
     }
 
     pub(crate) fn on_response_headers(&mut self, context: u32, count: usize, end: bool) -> Result<Action, Fault> {
         self.enter(context);
-        let callback = self.callbacks.on_response_headers.share();
+        let callback = self.callbacks.on_response_headers.clone();
         self.call_headers("proxy_on_response_headers", &callback, context, count, end)
     }
 
@@ -315,15 +316,6 @@ impl Headers {
             Ok(optional(instance, store, name)?.map_or(Self::Absent, Self::WithoutEnd))
         } else {
             Ok(optional(instance, store, name)?.map_or(Self::Absent, Self::WithEnd))
-        }
-    }
-
-    /// A second handle, so that the VM can be borrowed for the call.
-    fn share(&self) -> Self {
-        match self {
-            Self::WithEnd(callback) => Self::WithEnd(callback.clone()),
-            Self::WithoutEnd(callback) => Self::WithoutEnd(callback.clone()),
-            Self::Absent => Self::Absent,
         }
     }
 }

@@ -32,9 +32,7 @@ macro_rules! wasi_table {
         pub(crate) fn define(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
                 $(linker.func_wrap(module, stringify!($name), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
-                    let mut guest = Guest::new(&mut caller);
-                    guest.state().host_calls += 1;
-                    guest.find_memory();
+                    let mut guest = Guest::enter(&mut caller);
                     guest.state().trace.host_called(module, stringify!($name), &($($arg,)*));
                     let errno = errno($name(&mut guest, $($arg),*))?;
                     guest.state().trace.host_returned(module, stringify!($name), errno);

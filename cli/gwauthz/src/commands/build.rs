@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     exit::{Exit, Failure},
     input,
-    module::{self, cargo, digest},
+    module::{self, cargo},
     output::{Format, json},
     terminal::Terminal,
 };
@@ -53,7 +53,7 @@ impl BuildArgs {
             }
             None => built,
         };
-        let sha256 = digest(&bytes);
+        let sha256 = checked.sha256();
         terminal.print(&match self.format {
             Format::Human => {
                 let size = HumanBytes(bytes.len() as u64);

@@ -60,6 +60,7 @@ impl TestArgs {
         let expected = verdict.is_allowed() == (self.expect == Expectation::Allow);
         Ok(if expected { Exit::Yes } else { Exit::No })
     }
+
     fn execute_probes(&self, terminal: &Terminal) -> Result<Exit, Failure> {
         let bench = self.request.bench(terminal)?;
         let progress = terminal.progress("probing", None);

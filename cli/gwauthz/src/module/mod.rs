@@ -102,13 +102,10 @@ fn open_cache(terminal: &Terminal) -> Option<ModuleCache> {
     }
 }
 
-/// SHA-256 in lower-case hex.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
+/// The beginning of the module's digest: enough to tell two apart.
 fn short_digest(bytes: &[u8]) -> String {
-    format!("sha256 {}…", digest(bytes).get(..12).unwrap_or_default())
+    let digest: String = Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256 {digest}…")
 }
 
 impl From<ModuleError> for Failure {

@@ -97,14 +97,14 @@ const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
 impl RealService {
     fn new(url: Url) -> Result<Self, Failure> {
-        // Another provider may be installed already; then that one serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        gwauthz_oci::install_tls();
         // A proxy or a redirect would be another service than the one that is named.
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().map_err(Failure::bug)?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::bug)?;
         Ok(Self { url, client, runtime })
     }
 
+    /// The reply; `None` where its body is longer than Envoy takes.
     async fn send(&self, call: &HttpCall) -> reqwest::Result<Option<HttpResponse>> {
         let pseudo = |name: &str| call.headers.first(name.as_bytes()).map(String::from_utf8_lossy).unwrap_or_default();
         let mut url = self.url.clone();

@@ -41,7 +41,7 @@ macro_rules! import_table {
         pub(crate) fn define(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             $($(
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($name)), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
-                    let mut guest = enter(&mut caller);
+                    let mut guest = Guest::enter(&mut caller);
                     let name = concat!("proxy_", stringify!($name));
                     guest.state().trace.host_called(MODULE, name, &($($arg,)*));
                     let result = $section::$name(&mut guest, $($arg),*);
@@ -50,7 +50,7 @@ macro_rules! import_table {
             )+)+
             $(
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($missing)), |mut caller: Caller<'_, VmState>, $($missing_arg: $missing_ty),*| {
-                    let mut guest = enter(&mut caller);
+                    let mut guest = Guest::enter(&mut caller);
                     let name = concat!("proxy_", stringify!($missing));
                     guest.state().trace.host_called(MODULE, name, &($($missing_arg,)*));
                     guest.state().unimplemented.insert(name);
@@ -139,13 +139,6 @@ import_table! {
         increment_metric(id: u32, offset: u64);
         get_metric(id: u32, value_out: u32);
     }
-}
-
-fn enter<'a, 'b>(caller: &'a mut Caller<'b, VmState>) -> Guest<'a, 'b> {
-    let mut guest = Guest::new(caller);
-    guest.state().host_calls += 1;
-    guest.find_memory();
-    guest
 }
 
 fn leave(guest: &mut Guest<'_, '_>, name: &str, result: HostResult) -> wasmtime::Result<u32> {
