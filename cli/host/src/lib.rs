@@ -17,6 +17,7 @@ mod headers;
 mod hostcalls;
 mod metrics;
 mod module;
+pub mod scenario;
 mod shared;
 mod shared_data;
 mod shared_queues;

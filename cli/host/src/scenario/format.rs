@@ -1,0 +1,402 @@
+//! The form of a scenario file. Its reference page and its JSON Schema are generated from these types and their comments.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use super::fields::HeaderFields;
+
+/// A scenario: a plugin among services, what clients send, and what must hold.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scenario {
+    /// What holds, in a sentence.
+    pub name: String,
+    /// Why it must hold, for who reads it later.
+    pub description: Option<String>,
+    /// The plugin and its configuration.
+    pub plugin: PluginSetup,
+    /// The gateway that it runs in.
+    #[serde(default)]
+    pub gateway: GatewaySetup,
+    /// How callouts are answered: each by the first entry that fits it. A cluster that no entry names does not exist, and
+    /// a call to one that none fits is refused.
+    #[serde(default)]
+    pub services: Vec<Service>,
+    /// What the upstream answers to requests that are let through. Default: 200 without a body.
+    pub upstream: Option<Reply>,
+    /// What happens, in this order.
+    pub steps: Vec<Step>,
+    /// What must hold at the end, once every request has ended.
+    #[schemars(with = "Option<StateExpectation>")]
+    pub expect: Option<Spanned<StateExpectation>>,
+}
+
+/// The plugin and its configuration: `config`, or `manifest`, or neither for an empty configuration.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PluginSetup {
+    /// The plugin's configuration, as `pluginConfig` of a WasmPlugin has it.
+    pub config: Option<Value>,
+    /// A manifest to take it from.
+    pub manifest: Option<Manifest>,
+    /// What becomes of requests once the plugin has trapped. Default: `close`.
+    #[serde(default)]
+    pub fail_strategy: FailStrategy,
+}
+
+/// A manifest that deploys the plugin.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// The file, beside the scenario's.
+    pub file: String,
+    /// Which WasmPlugin in it, where there are several.
+    pub plugin: Option<String>,
+}
+
+/// What becomes of requests once the plugin has trapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FailStrategy {
+    /// Each is answered 503.
+    #[default]
+    Close,
+    /// Each goes on without the plugin.
+    Open,
+    /// The plugin is started again.
+    Reload,
+}
+
+/// The gateway that the plugin runs in.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GatewaySetup {
+    /// How many workers it has. Default: 1.
+    pub workers: Option<u16>,
+    /// What its clock shows at the start (RFC 3339). Default: `2026-01-01T00:00:00Z`. A real Envoy has the time of day.
+    pub starts_at: Option<Timestamp>,
+    /// Data that other plugins have shared before the start, by key.
+    #[serde(default)]
+    pub shared_data: BTreeMap<String, String>,
+}
+
+/// How a service answers callouts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Service {
+    /// The cluster that the plugin calls.
+    pub cluster: String,
+    /// Calls to this path alone, without its query. Default: any.
+    pub path: Option<String>,
+    /// Calls with this method alone. Default: any.
+    pub method: Option<String>,
+    /// As many calls, then the next entry that fits. Default: all.
+    pub times: Option<u32>,
+    /// What becomes of a call.
+    pub answer: Answer,
+}
+
+/// What becomes of a callout.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// The service replies.
+    Reply(Reply),
+    /// The service never replies.
+    Timeout,
+    /// Nothing listens there.
+    Refused,
+    /// The connection is reset before the reply.
+    Reset,
+    /// The connection is reset behind the reply's headers.
+    ResetMidway,
+}
+
+/// A reply of a service or of the upstream.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reply {
+    /// The status code, 200 to 599.
+    pub status: u16,
+    /// Headers, by name; several values of one name as a list.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// The body as text.
+    pub body: Option<String>,
+    /// The body as JSON; its `content-type` is set where `headers` has none.
+    pub json: Option<Value>,
+    /// Trailers, by name.
+    #[serde(default)]
+    pub trailers: HeaderFields,
+    /// After how much time, such as `20ms`. Default: at once.
+    pub delay: Option<SignedDuration>,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// A client sends a request.
+    Request(Box<Request>),
+    /// Time passes, such as `5s`.
+    Wait(SignedDuration),
+    /// The plugin gets another configuration.
+    Update(Update),
+    /// Something must hold now.
+    #[schemars(with = "StateExpectation")]
+    Expect(Spanned<StateExpectation>),
+}
+
+/// A request of a client. The next step begins once it has ended, unless it is in the background.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The method. Default: `GET`, or `POST` with a body.
+    pub method: Option<String>,
+    /// The path with its query. Default: `/`.
+    pub path: Option<String>,
+    /// The host. Default: `gateway.local`.
+    pub host: Option<String>,
+    /// Headers, by name; several values of one name as a list, which sends as many fields.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// A token that is minted and sent as `authorization: Bearer …`.
+    pub token: Option<Token>,
+    /// The body as text.
+    pub body: Option<String>,
+    /// The body in pieces, each when its time has come.
+    pub chunks: Option<Vec<Chunk>>,
+    /// Trailers, by name.
+    #[serde(default)]
+    pub trailers: HeaderFields,
+    /// The client goes away after this time.
+    pub leaves_after: Option<SignedDuration>,
+    /// The worker that takes it, counted from 0. Default: the first. A real Envoy chooses by itself.
+    pub worker: Option<u16>,
+    /// The next step begins at once; the request is waited for at the end of the scenario.
+    #[serde(default)]
+    pub background: bool,
+    /// Sent as often, one behind the other, or at once in the background. Default: 1. What is expected holds for each.
+    pub times: Option<u32>,
+    /// What must become of it.
+    #[schemars(with = "Option<RequestExpectation>")]
+    pub expect: Option<Spanned<RequestExpectation>>,
+}
+
+/// A piece of a body.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Chunk {
+    /// Its text.
+    pub text: String,
+    /// How long after what was sent before it. Default: at once.
+    pub after: Option<SignedDuration>,
+}
+
+/// A JWT (RFC 7519), signed with the fixture key (ES256).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Token {
+    /// Claims laid over the usual ones (`iss`, `sub`, `aud`, `iat`, `exp`, `jti`); null takes one away.
+    #[serde(default)]
+    pub claims: BTreeMap<String, Value>,
+    /// When it expires, counted from the gateway's clock; may be in the past, such as `-1s`. Default: `5m`.
+    pub expires_in: Option<SignedDuration>,
+    /// When it becomes valid, counted likewise. Default: it has no `nbf`.
+    pub not_before_in: Option<SignedDuration>,
+    /// When it was issued, counted likewise. Default: `0s`.
+    pub issued_in: Option<SignedDuration>,
+}
+
+/// A change of the plugin's configuration; streams that are under way keep the old one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Update {
+    /// The new configuration.
+    pub config: Value,
+    /// What must become of it. Default: `accepted`.
+    #[serde(default)]
+    pub expect: UpdateExpectation,
+}
+
+/// What becomes of a new configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum UpdateExpectation {
+    /// New streams run with it.
+    #[default]
+    Accepted,
+    /// The plugin says no, and the old one stays in force.
+    Refused,
+}
+
+/// What must become of a request. What is left out may be anything.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestExpectation {
+    /// Whether it reaches the upstream.
+    pub decision: Option<Decision>,
+    /// The status that the client gets.
+    pub status: Option<u16>,
+    /// Headers that the client gets, by name, each with exactly these values.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// Text that values of headers hold, by name.
+    #[serde(default)]
+    pub headers_contain: BTreeMap<String, String>,
+    /// Headers that the client does not get.
+    #[serde(default)]
+    pub headers_absent: Vec<String>,
+    /// The whole body that the client gets.
+    pub body: Option<String>,
+    /// Texts that the body holds.
+    #[serde(default)]
+    pub body_contains: Vec<String>,
+    /// Members that the body, a JSON object, has; objects within are compared alike.
+    pub json: Option<Value>,
+    /// Trailers that the client gets.
+    #[serde(default)]
+    pub trailers: HeaderFields,
+    /// How it ends.
+    pub ending: Option<EndingName>,
+    /// Response code details that the plugin gives.
+    pub details: Option<String>,
+    /// The request as it reaches the upstream.
+    pub upstream: Option<UpstreamExpectation>,
+    /// Exactly the callouts that it causes, in the order in which they are made; an empty list: none.
+    pub callouts: Option<Vec<CalloutExpectation>>,
+    /// Texts that lines hold which the plugin logs meanwhile.
+    #[serde(default)]
+    pub logs_contain: Vec<String>,
+    /// Texts that no line holds.
+    #[serde(default)]
+    pub logs_lack: Vec<String>,
+    /// The longest it takes on the gateway's clock.
+    pub within: Option<SignedDuration>,
+}
+
+/// Whether a request reaches the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Decision {
+    /// It does.
+    Allow,
+    /// It does not.
+    Deny,
+}
+
+/// How a request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum EndingName {
+    /// The upstream answers.
+    Served,
+    /// The plugin answers.
+    Answered,
+    /// Nobody answers.
+    Hung,
+    /// The plugin closes the stream.
+    Closed,
+    /// The client goes away.
+    ClientLeft,
+    /// The gateway answers before the plugin sees the request.
+    Refused,
+    /// The plugin traps.
+    Trapped,
+}
+
+/// A request as it reaches the upstream.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamExpectation {
+    /// The path with its query.
+    pub path: Option<String>,
+    /// Headers, by name, each with exactly these values.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// Headers that do not reach it.
+    #[serde(default)]
+    pub headers_absent: Vec<String>,
+    /// The whole body.
+    pub body: Option<String>,
+    /// Trailers.
+    #[serde(default)]
+    pub trailers: HeaderFields,
+}
+
+/// A callout.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CalloutExpectation {
+    /// The cluster.
+    pub cluster: Option<String>,
+    /// The method.
+    pub method: Option<String>,
+    /// The authority.
+    pub host: Option<String>,
+    /// The path with its query.
+    pub path: Option<String>,
+    /// Headers, by name, each with exactly these values.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// Headers that it does not carry.
+    #[serde(default)]
+    pub headers_absent: Vec<String>,
+    /// The whole body.
+    pub body: Option<String>,
+}
+
+/// What must hold of a gateway. That no line of its log holds a token of the scenario is always checked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StateExpectation {
+    /// Values of counters and gauges, by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, u64>,
+    /// Shared data, by key; null: there is none.
+    #[serde(default)]
+    pub shared_data: BTreeMap<String, Option<String>>,
+    /// How many callouts were made so far, by cluster.
+    #[serde(default)]
+    pub callouts: BTreeMap<String, u64>,
+    /// Texts that lines hold which were logged so far.
+    #[serde(default)]
+    pub logs_contain: Vec<String>,
+    /// Texts that no line holds.
+    #[serde(default)]
+    pub logs_lack: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scenario;
+
+    #[test]
+    fn a_scenario_is_read() {
+        let text = "
+name: A token is asked for
+plugin: {config: {cluster: authz}}
+services:
+  - {cluster: authz, answer: timeout}
+  - cluster: other
+    answer: {reply: {status: 200, headers: {x-a: [one, two], x-b: 3}, delay: 20ms}}
+steps:
+  - request:
+      headers: {x-a: one}
+      token: {claims: {sub: alice, aud: null}, expiresIn: -1s}
+      expect: {decision: deny, status: 401, callouts: []}
+  - wait: 5s
+  - expect: {metrics: {a: 1}, sharedData: {key: null}}
+";
+        let scenario: Scenario = serde_saphyr::from_str(text).unwrap();
+        assert_eq!(scenario.steps.len(), 3);
+        let error = serde_saphyr::from_str::<Scenario>("name: a\nplugin: {confg: 1}\nsteps: []\n").unwrap_err();
+        assert!(error.to_string().contains("unknown field `confg`"), "{error}");
+        assert_eq!(error.location().map(|at| (at.line(), at.column())), Some((2, 10)));
+    }
+}

@@ -1,0 +1,19 @@
+//! Scenarios: what a plugin is configured with, how the world around it answers, what clients send, and what must hold.
+//!
+//! ```text
+//! text -> Scenario (format) -> a host runs its steps -> Observed -> check -> Failure
+//! ```
+//!
+//! A scenario does not know on which host it runs: the embedded gateway and a real Envoy give the same [`Observed`].
+
+mod fields;
+mod format;
+mod observed;
+
+pub use fields::HeaderFields;
+pub use format::{
+    Answer, CalloutExpectation, Chunk, Decision, EndingName, FailStrategy, GatewaySetup, Manifest, PluginSetup, Reply,
+    Request, RequestExpectation, Scenario, Service, StateExpectation, Step, Token, Update, UpdateExpectation,
+    UpstreamExpectation,
+};
+pub use observed::{Exchange, Observed, ObservedCallout, State};

@@ -1,0 +1,75 @@
+//! What was seen of a scenario, on whichever host it ran.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    gateway::Ending,
+    headers::HeaderMap,
+    state::LogLine,
+    world::{HttpRequest, HttpResponse},
+};
+
+/// What was seen of a scenario.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Requests in the order of their steps; those of one step in the order in which they were sent.
+    pub requests: Vec<Vec<Exchange>>,
+    /// Whether each update was accepted, in the order of their steps.
+    pub updates: Vec<bool>,
+    /// The gateway at each `expect` step, and then at the end.
+    pub states: Vec<State>,
+    /// Tokens that were sent: no line of a log may hold one.
+    pub tokens: Vec<String>,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// When it was sent, since the start.
+    pub at: Duration,
+    /// How long it took.
+    pub took: Duration,
+    /// What the client sent.
+    pub request: HttpRequest,
+    /// What the client got; `None`: nothing.
+    pub response: Option<HttpResponse>,
+    /// What reached the upstream, with its trailers.
+    pub forwarded: Option<(HttpRequest, HeaderMap)>,
+    /// The callouts that it caused, in the order in which they were made; `None` where the host cannot tell them from
+    /// those of other requests that were under way.
+    pub callouts: Option<Vec<ObservedCallout>>,
+    /// How it ended; `None` where the host cannot tell.
+    pub ending: Option<Ending>,
+    /// Response code details that the plugin gave; empty where it gave none.
+    pub details: String,
+    /// What the plugin logged meanwhile; `None` where the host cannot tell.
+    pub logs: Option<Vec<LogLine>>,
+}
+
+/// A callout that was made.
+#[derive(Clone, Debug)]
+pub struct ObservedCallout {
+    /// The cluster.
+    pub cluster: String,
+    /// What was asked.
+    pub request: HttpRequest,
+    /// When, since the start.
+    pub at: Duration,
+    /// How long it took; `None`: it has not ended.
+    pub took: Option<Duration>,
+    /// The status of the reply as the plugin saw it; `None`: a reset, or not known.
+    pub status: Option<u16>,
+}
+
+/// A gateway at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Counters and gauges by name.
+    pub metrics: BTreeMap<String, u64>,
+    /// Shared data by key; `None` where the host cannot tell.
+    pub shared_data: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
+    /// How many callouts were made so far, by cluster.
+    pub callouts: BTreeMap<String, u64>,
+    /// Everything that was logged so far.
+    pub logs: Vec<LogLine>,
+}
