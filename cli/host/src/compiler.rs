@@ -6,7 +6,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::{Config, Engine, EngineWeak, InstancePre, Linker};
+use wasmtime::{Config, Engine, EngineWeak, InstancePre, Linker, PoolingAllocationConfig};
 
 use crate::{
     abi::AbiVersion,
@@ -15,7 +15,7 @@ use crate::{
     hostcalls,
     module::{self, ModuleError},
     shared::Shared,
-    state::VmState,
+    state::{MEMORY_BYTES, VmState},
     vm::Vm,
     wasi,
 };
@@ -38,6 +38,11 @@ pub struct Module {
 
 /// How often the deadline of a running callback is looked at.
 pub(crate) const EPOCH: Duration = Duration::from_millis(10);
+/// How many VMs there may be at once, and what each may have besides its memory: far above what toolchains emit.
+const MAX_VMS: u32 = 1000;
+const MAX_TABLES: u32 = 4;
+const MAX_TABLE_ELEMENTS: usize = 1_000_000;
+const MAX_INSTANCE_BYTES: usize = 16 * 1024 * 1024;
 /// The largest module that is read: what Istio's fetcher takes at the most.
 pub const MAX_MODULE_BYTES: usize = 256 * 1024 * 1024;
 
@@ -49,7 +54,7 @@ impl Compiler {
     pub fn new(cache: Option<ModuleCache>) -> Result<Self, ModuleError> {
         let mut config = Config::new();
         config.epoch_interruption(true);
-        let engine = Engine::new(&config).map_err(|error| ModuleError::Engine(error.to_string()))?;
+        let engine = engine(config).map_err(|error| ModuleError::Engine(error.to_string()))?;
         // Without it a guest that loops would not be stopped.
         start_ticker(engine.weak()).map_err(|error| ModuleError::Engine(error.to_string()))?;
         Ok(Self { engine, cache })
@@ -96,6 +101,18 @@ impl Compiler {
         Vm::start(&module, VmState::new(shared, 0, Vec::new(), Vec::new()))?;
         Ok(module)
     }
+}
+
+/// An engine that uses the memories and tables of VMs that have ended again: with fresh ones, most of a VM's start is the
+/// kernel's work. Where so much address space cannot be had (`ulimit -v`), each VM gets fresh ones.
+fn engine(mut config: Config) -> wasmtime::Result<Engine> {
+    let on_demand = config.clone();
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_memories(MAX_VMS).total_core_instances(MAX_VMS).max_memory_size(MEMORY_BYTES);
+    pool.max_tables_per_module(MAX_TABLES).table_elements(MAX_TABLE_ELEMENTS);
+    pool.total_tables(MAX_TABLES * MAX_VMS).max_core_instance_size(MAX_INSTANCE_BYTES);
+    config.allocation_strategy(pool);
+    Engine::new(&config).or_else(|_| Engine::new(&on_demand))
 }
 
 /// Moves the engine's epoch, on which deadlines rest, for as long as the engine lives.

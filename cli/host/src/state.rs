@@ -122,7 +122,7 @@ pub(crate) struct Logs {
 }
 
 /// The gateway's bound on the memory of one VM.
-const MEMORY_BYTES: usize = 1024 * 1024 * 1024;
+pub(crate) const MEMORY_BYTES: usize = 1024 * 1024 * 1024;
 /// The bound on what one VM may log.
 const LOG_BYTES: usize = 4 * 1024 * 1024;
 

@@ -111,9 +111,9 @@ impl Vm {
         let trapped = |fault: Fault| ModuleError::TrapAtStart(Box::new(fault));
         if let Some(initialize) = optional::<(), ()>(instance, &mut self.store, "_initialize")? {
             self.call("_initialize", Some(&initialize), ()).map_err(trapped)?;
-            if let Ok(main) = instance.get_typed_func::<(u32, u32), u32>(&mut self.store, "main") {
-                self.call("main", Some(&main), (0, 0)).map_err(trapped)?;
-            }
+            // Envoy ignores a `main` of another type.
+            let main = instance.get_func(&mut self.store, "main").and_then(|main| main.typed(&self.store).ok());
+            self.call::<(u32, u32), u32>("main", main.as_ref(), (0, 0)).map_err(trapped)?;
         } else if let Some(start) = optional::<(), ()>(instance, &mut self.store, "_start")? {
             self.call("_start", Some(&start), ()).map_err(trapped)?;
         }
