@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Args;
-use gwauthz_host::{Gateway, GatewayConfig, HttpRequest, LogLine, Module, StartError, VirtualClock, World};
+use gwauthz_host::{Gateway, GatewayConfig, HttpRequest, LogLine, Module, Plugin, StartError, VirtualClock, World};
 use gwauthz_lint::{DeployedPlugin, deployed_plugins};
 
 use crate::{exit::Failure, manifests, module, terminal::Terminal};
@@ -65,14 +65,9 @@ pub(crate) struct Bench {
 impl Bench {
     /// Starts a gateway with the plugin, among these services; `trace` records every call of the plugin.
     pub(crate) fn start<W: World>(&self, services: W, trace: bool) -> Result<Gateway<W>, Failure> {
-        let config = GatewayConfig {
-            plugin_configuration: self.config.clone().into_bytes(),
-            vm_configuration: Vec::new(),
-            clock: VirtualClock::starting_at(SystemTime::now()),
-            workers: 1,
-            trace,
-        };
-        Ok(Gateway::start(&self.module, config, services)?)
+        let config =
+            GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), trace, ..GatewayConfig::default() };
+        Ok(Gateway::start([Plugin::new(&self.module, self.config.as_str())], config, services)?)
     }
 
     /// The plugin's configuration: JSON text.

@@ -1,11 +1,11 @@
 //! What a request costs in the embedded gateway: `cargo bench -p gwauthz-host` after `gwauthz build`.
 #![expect(clippy::expect_used, reason = "a bench without its module has nothing to measure")]
 
-use std::{hint::black_box, path::Path, time::SystemTime};
+use std::{hint::black_box, path::Path};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, VirtualClock, World,
+    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, Plugin, World,
 };
 
 const MODULE: &str = "../../target/wasm32-wasip1/gwauthz-plugin/gwauthz_filter.wasm";
@@ -23,14 +23,8 @@ impl World for Nobody {
 }
 
 fn start(module: &Module) -> Gateway<Nobody> {
-    let config = GatewayConfig {
-        plugin_configuration: br#"{"cluster":"authz"}"#.to_vec(),
-        vm_configuration: Vec::new(),
-        clock: VirtualClock::starting_at(SystemTime::UNIX_EPOCH),
-        workers: 1,
-        trace: false,
-    };
-    Gateway::start(module, config, Nobody).expect("the plugin starts")
+    let plugin = Plugin::new(module, br#"{"cluster":"authz"}"#);
+    Gateway::start([plugin], GatewayConfig::default(), Nobody).expect("the plugin starts")
 }
 
 fn requests(criterion: &mut Criterion) {

@@ -1,8 +1,10 @@
 //! From bytes to a module that is ready to run: checked, compiled, and kept for the next time.
 
 use std::{
-    io, thread,
-    time::{Duration, Instant, SystemTime},
+    io,
+    rc::Rc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -14,8 +16,11 @@ use crate::{
     clock::VirtualClock,
     hostcalls,
     module::{self, ModuleError},
+    plugin::Plugin,
     shared::Shared,
     state::{MEMORY_BYTES, VmState},
+    thread::{Thread, VmId},
+    trace::Recorder,
     vm::Vm,
     wasi,
 };
@@ -97,8 +102,10 @@ impl Compiler {
     /// As [`Self::compile`], and a trap at start.
     pub fn check(&self, bytes: &[u8]) -> Result<Module, ModuleError> {
         let module = self.compile(bytes)?;
-        let shared = Shared::new(VirtualClock::starting_at(SystemTime::UNIX_EPOCH));
-        Vm::start(&module, VmState::new(shared, 0, Vec::new(), Vec::new()))?;
+        let shared = Shared::new(VirtualClock::default());
+        let id = VmId { worker: 0, number: 0 };
+        let plugin = Rc::new(Plugin::new(&module, Vec::new()));
+        Vm::start(&module, VmState::new(shared, &Recorder::default(), id, Thread::Base, plugin))?;
         Ok(module)
     }
 }

@@ -1,32 +1,42 @@
 //! A gateway: workers that run the plugin, the streams that walk through them, and the clock that they wait on.
 
 mod agenda;
+mod callouts;
+mod ending;
+mod exchange;
 mod half;
 mod outcome;
+mod start;
+mod vms;
+mod walk;
 mod worker;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use crate::{
     clock::VirtualClock,
-    compiler::Module,
     headers::HeaderMap,
-    module::ModuleError,
+    logs::LogLine,
+    plugin::Plugin,
     shared::Shared,
-    state::{Dispatched, LogLine, VmState},
-    vm::{Fault, ROOT_CONTEXT, Vm},
-    world::{CallOutcome, HttpRequest, HttpResponse, World},
+    state::Dispatched,
+    thread::{RootId, Thread, VmId},
+    trace::{Recorder, TraceLine},
+    world::{HttpRequest, HttpResponse, World},
 };
 
 pub use half::Part;
 pub use outcome::{Callout, Cost, Ending, Outcome};
+pub use start::{Refusal, StartError};
 
 use agenda::{Agenda, Event, Reply};
+use vms::Surroundings;
 use worker::Worker;
 
 /// A running gateway.
 pub struct Gateway<W> {
     shared: Shared,
+    recorder: Recorder,
     workers: Vec<Worker>,
     world: W,
     agenda: Agenda,
@@ -35,15 +45,11 @@ pub struct Gateway<W> {
 }
 
 /// How a gateway is configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GatewayConfig {
-    /// The plugin's configuration: JSON, as `pluginConfig` becomes in Envoy.
-    pub plugin_configuration: Vec<u8>,
-    /// The VM's configuration.
-    pub vm_configuration: Vec<u8>,
     /// When the gateway starts.
     pub clock: VirtualClock,
-    /// How many workers it has, each with a VM of its own; at least one is started.
+    /// How many workers it has, each with VMs of its own; at least one is started.
     pub workers: usize,
     /// Whether every call between host and guest is recorded, for [`Gateway::take_trace`].
     pub trace: bool,
@@ -53,45 +59,27 @@ pub struct GatewayConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId {
     worker: usize,
-    context: u32,
-}
-
-/// Why a gateway did not start. Envoy then answers every request with 500.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The module does not run.
-    #[error(transparent)]
-    Module(#[from] ModuleError),
-    /// The plugin said no.
-    #[error("the plugin refused its configuration")]
-    Refused(Refusal),
-    /// The plugin trapped.
-    #[error("the plugin trapped while it was configured")]
-    Trapped(#[source] Fault, Vec<LogLine>),
-}
-
-/// A plugin's no to its configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The callback that answered false.
-    pub callback: &'static str,
-    /// What the plugin logged.
-    pub logs: Vec<LogLine>,
+    number: u32,
 }
 
 /// How long Envoy keeps a stream on which nothing happens (`stream_idle_timeout`).
 const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl<W: World> Gateway<W> {
-    /// Starts the plugin in every worker: the module, then the VM's and the plugin's configuration.
+    /// Starts a chain of plugins in every worker: their modules, then the configurations of VMs and plugins. Requests walk
+    /// through the chain in its order, responses in the opposite one.
     ///
     /// # Errors
     /// Whatever keeps Envoy from starting it.
-    pub fn start(module: &Module, config: GatewayConfig, world: W) -> Result<Self, StartError> {
+    pub fn start(chain: impl IntoIterator<Item = Plugin>, config: GatewayConfig, world: W) -> Result<Self, StartError> {
         let shared = Shared::new(config.clock);
-        let start = |worker| start_vm(module, &config, shared.clone(), worker).map(Worker::new);
+        let recorder = if config.trace { Recorder::recording() } else { Recorder::default() };
+        let around = Surroundings { shared: shared.clone(), recorder: recorder.clone() };
+        let chain: Vec<_> = chain.into_iter().map(Rc::new).collect();
+        let start = |number| Worker::start(number, Thread::Worker(number), &chain, around.clone());
         let workers = (0..config.workers.max(1)).map(start).collect::<Result<Vec<_>, _>>()?;
-        let mut gateway = Self { shared, workers, world, agenda: Agenda::default(), callouts: BTreeMap::new() };
+        let mut gateway =
+            Self { shared, recorder, workers, world, agenda: Agenda::default(), callouts: BTreeMap::new() };
         gateway.collect();
         Ok(gateway)
     }
@@ -103,15 +91,16 @@ impl<W: World> Gateway<W> {
         self
     }
 
-    /// What the plugin has logged since this was last asked, or since the last outcome.
+    /// What the plugins have logged since this was last asked, or since the last outcome of a stream of the same worker.
     pub fn take_logs(&mut self) -> Vec<LogLine> {
-        self.workers.iter_mut().flat_map(Worker::take_logs).collect()
+        let now = self.now();
+        self.shared.get().logs.take(now)
     }
 
-    /// Every call between host and guest since this was last asked, worker by worker, in the words of Envoy's log at
-    /// `wasm:trace`; at most a million lines a worker.
-    pub fn take_trace(&mut self) -> Vec<String> {
-        self.workers.iter_mut().flat_map(Worker::take_trace).collect()
+    /// Every call between host and guest since this was last asked, in the words of Envoy's log at `wasm:trace`; at most a
+    /// million lines.
+    pub fn take_trace(&mut self) -> Vec<TraceLine> {
+        self.recorder.take()
     }
 
     /// The gateway's clock: the time since the Unix epoch.
@@ -122,26 +111,26 @@ impl<W: World> Gateway<W> {
 
     /// A client opens a stream with its headers. Workers are numbered from 0; beyond the last one they begin again.
     pub fn open(&mut self, worker: usize, headers: HeaderMap, end: bool) -> StreamId {
-        let number = worker.checked_rem(self.workers.len()).unwrap_or_default();
-        let context = self.workers.get_mut(number).map_or(ROOT_CONTEXT, |worker| worker.open(headers, end));
+        let worker = worker.checked_rem(self.workers.len()).unwrap_or_default();
+        let number = self.workers.get_mut(worker).map_or(0, |worker| worker.open(headers, end));
         self.collect();
-        StreamId { worker: number, context }
+        StreamId { worker, number }
     }
 
     /// A further piece of a request arrives from the client.
     pub fn receive(&mut self, stream: StreamId, part: Part, end: bool) {
-        self.on(stream.worker, |worker| worker.receive_request(stream.context, part, end));
+        self.on(stream.worker, |worker| worker.receive_request(stream.number, part, end));
     }
 
     /// The client goes away.
     pub fn leave(&mut self, stream: StreamId) {
-        self.on(stream.worker, |worker| worker.end(stream.context, Ending::ClientLeft));
+        self.on(stream.worker, |worker| worker.end(stream.number, Ending::ClientLeft));
     }
 
     /// Whether a stream has come to its end.
     #[must_use]
     pub fn has_ended(&self, stream: StreamId) -> bool {
-        self.workers.get(stream.worker).is_none_or(|worker| worker.has_ended(stream.context))
+        self.workers.get(stream.worker).is_none_or(|worker| worker.has_ended(stream.number))
     }
 
     /// When something happens next by itself, on the gateway's clock.
@@ -161,9 +150,13 @@ impl<W: World> Gateway<W> {
 
     /// What became of a stream. One that has not ended by now is held for ever.
     pub fn close(&mut self, stream: StreamId) -> Outcome {
-        self.on(stream.worker, |worker| worker.end(stream.context, Ending::Hung));
         let callouts = self.callouts.remove(&stream).unwrap_or_default();
-        self.workers.get_mut(stream.worker).map(|worker| worker.outcome(stream.context, callouts)).unwrap_or_default()
+        let Some(worker) = self.workers.get_mut(stream.worker) else { return Outcome::default() };
+        let outcome = worker.close(stream.number, callouts);
+        let thread = worker.vms.thread();
+        self.collect();
+        let now = self.now();
+        Outcome { logs: self.shared.get().logs.take_of(thread, now), ..outcome }
     }
 
     /// Sends a request through the first worker to its end.
@@ -186,20 +179,26 @@ impl<W: World> Gateway<W> {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Reply(reply) => {
-                let stream = StreamId { worker: reply.worker, context: reply.context };
-                let status = reply.response.as_ref().map(HttpResponse::status);
-                self.callouts.entry(stream).or_default().push(Callout { call: reply.call, status, took: reply.took });
-                self.on(stream.worker, |worker| worker.reply(reply.token, reply.context, reply.response));
+            Event::Reply(Reply { root: RootId { vm, context }, token, stream, call, response, took }) => {
+                if let Some(stream) = stream {
+                    let status = response.as_ref().map(HttpResponse::status);
+                    self.callouts.entry(stream).or_default().push(Callout { call, status, took });
+                }
+                let stream = stream.map(|stream| stream.number);
+                self.on(vm.worker, |worker| worker.reply(vm.number, context, token, stream, response));
             }
-            Event::Response { worker, context, response } => {
-                self.on(worker, |worker| worker.receive_response(context, response));
+            Event::Response { stream, response } => {
+                self.on(stream.worker, |worker| worker.receive_response(stream.number, response));
             }
-            Event::QueueReady { worker, queue } => self.on(worker, |worker| worker.queue_ready(queue)),
-            Event::Tick { worker, period } => {
-                let next = self.now() + period;
-                self.agenda.enter_tick(next, worker, period);
-                self.on(worker, Worker::tick);
+            Event::QueueReady { root: RootId { vm, context }, queue } => {
+                self.on(vm.worker, |worker| worker.queue_ready(vm.number, context, queue));
+            }
+            Event::Tick { root, period } => {
+                let lives = self.workers.get_mut(root.vm.worker).is_some_and(|worker| worker.vms.has(root));
+                if lives {
+                    self.agenda.enter_tick(self.now() + period, root, period);
+                    self.on(root.vm.worker, |worker| worker.tick(root.vm.number, root.context));
+                }
             }
         }
     }
@@ -211,76 +210,37 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// Picks up what the plugin has set going: callouts, requests for the upstream, messages, ticks.
+    /// Picks up what the plugins have set going: callouts, requests for the upstream, messages, ticks.
     fn collect(&mut self) {
         let now = self.now();
-        for (number, worker) in self.workers.iter_mut().enumerate() {
-            for (context, request) in worker.take_forwarded() {
-                let response = self.world.serve(&request);
-                self.agenda.enter(now, Event::Response { worker: number, context, response });
+        for (worker_number, worker) in self.workers.iter_mut().enumerate() {
+            for number in worker.take_forwarded() {
+                let Some(exchange) = worker.stream(number) else { continue };
+                let response = self.world.serve(&exchange.request.request());
+                let stream = StreamId { worker: worker_number, number };
+                self.agenda.enter(now, Event::Response { stream, response });
             }
-            let Ok(vm) = &mut worker.vm else { continue };
-            for dispatched in std::mem::take(&mut vm.state().dispatched) {
-                let (response, took) = outcome_of(&dispatched, &mut self.world);
-                let Dispatched { token, context, call } = dispatched;
-                self.agenda
-                    .enter(now + took, Event::Reply(Reply { worker: number, token, context, call, response, took }));
+            for hosted in worker.vms.hosted() {
+                let id = VmId { worker: worker_number, number: hosted.number };
+                let Ok(vm) = &mut hosted.vm else { continue };
+                for dispatched in std::mem::take(&mut vm.state().dispatched) {
+                    let (response, took) = callouts::outcome_of(&dispatched.call, &mut self.world);
+                    let Dispatched { token, root, stream, call } = dispatched;
+                    let stream = stream.map(|number| StreamId { worker: worker_number, number });
+                    let root = RootId { vm: id, context: root };
+                    self.agenda.enter(now + took, Event::Reply(Reply { root, token, stream, call, response, took }));
+                }
+                for (context, period) in std::mem::take(&mut vm.state().ticks) {
+                    let root = RootId { vm: id, context };
+                    match period {
+                        Some(period) => self.agenda.enter_tick(now + period, root, period),
+                        None => self.agenda.forget_ticks(root),
+                    }
+                }
             }
-            match vm.state().tick.take() {
-                Some(Some(period)) => self.agenda.enter_tick(now + period, number, period),
-                Some(None) => self.agenda.forget_ticks(number),
-                None => {}
-            }
         }
-        while let Some((worker, queue)) = self.shared.get().queues.take_ready() {
-            self.agenda.enter(now, Event::QueueReady { worker, queue });
+        while let Some((root, queue)) = self.shared.get().queues.take_ready() {
+            self.agenda.enter(now, Event::QueueReady { root, queue });
         }
     }
-}
-
-/// What the plugin gets back from a callout, and when; no response: the stream was reset.
-fn outcome_of(dispatched: &Dispatched, world: &mut impl World) -> (Option<HttpResponse>, Duration) {
-    let call = &dispatched.call;
-    match world.call(call) {
-        CallOutcome::Reply { mut response, delay } if delay < call.timeout => {
-            response.headers.add("x-envoy-upstream-service-time", delay.as_millis().to_string());
-            (Some(response), delay)
-        }
-        CallOutcome::Reply { .. } | CallOutcome::Timeout => {
-            (Some(HttpResponse::made_up(504, "upstream request timeout")), call.timeout)
-        }
-        CallOutcome::Refused => (Some(HttpResponse::made_up(503, CONNECTION_REFUSED)), Duration::ZERO),
-        CallOutcome::Reset => (Some(HttpResponse::made_up(503, CONNECTION_RESET)), Duration::ZERO),
-        CallOutcome::ResetMidway => (None, Duration::ZERO),
-    }
-}
-
-/// What Envoy puts into the body where nothing listens.
-const CONNECTION_REFUSED: &str =
-    "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
-
-/// What Envoy puts into the body where the service hangs up before its reply.
-const CONNECTION_RESET: &str =
-    "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
-
-fn start_vm(module: &Module, config: &GatewayConfig, shared: Shared, worker: usize) -> Result<Vm, StartError> {
-    let mut state = VmState::new(shared, worker, config.vm_configuration.clone(), config.plugin_configuration.clone());
-    if config.trace {
-        state.trace.start();
-    }
-    let mut vm = Vm::start(module, state)?;
-    let refused_by = configure(&mut vm).map_err(|fault| StartError::Trapped(fault, vm.state().logs.take()))?;
-    match refused_by {
-        None => Ok(vm),
-        Some(callback) => Err(StartError::Refused(Refusal { callback, logs: vm.state().logs.take() })),
-    }
-}
-
-/// The callback that refused, if one did.
-fn configure(vm: &mut Vm) -> Result<Option<&'static str>, Fault> {
-    vm.on_context_create(ROOT_CONTEXT, 0)?;
-    if !vm.on_vm_start()? {
-        return Ok(Some("proxy_on_vm_start"));
-    }
-    Ok((!vm.on_configure()?).then_some("proxy_on_configure"))
 }

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::{clock::VirtualClock, metrics::Metrics, shared_data::SharedData, shared_queues::SharedQueues};
+use crate::{clock::VirtualClock, logs::Logs, metrics::Metrics, shared_data::SharedData, shared_queues::SharedQueues};
 
 /// A handle to what is shared; every VM of a gateway has one.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ pub(crate) struct SharedState {
     pub(crate) data: SharedData,
     pub(crate) queues: SharedQueues,
     pub(crate) metrics: Metrics,
+    pub(crate) logs: Logs,
 }
 
 impl Shared {
@@ -30,6 +31,7 @@ impl Shared {
             data: SharedData::default(),
             queues: SharedQueues::default(),
             metrics: Metrics::default(),
+            logs: Logs::default(),
         })))
     }
 

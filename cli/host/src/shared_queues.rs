@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::abi::Status;
+use crate::{abi::Status, thread::RootId};
 
 /// Queues by their numbers, which begin at 1.
 #[derive(Debug, Default)]
 pub(crate) struct SharedQueues {
     names: BTreeMap<String, u32>,
     queues: BTreeMap<u32, Queue>,
-    /// Workers that are to be told of a message, with the queue's number.
-    ready: VecDeque<(usize, u32)>,
+    /// Root contexts that are to be told of a message, with the queue's number.
+    ready: VecDeque<(RootId, u32)>,
 }
 
 #[derive(Debug)]
 struct Queue {
-    /// The worker that registered it last is the one that is told.
-    worker: usize,
+    /// The root context that registered it last is the one that is told.
+    root: RootId,
     messages: VecDeque<Vec<u8>>,
 }
 
@@ -26,13 +26,13 @@ const MAX_MESSAGES: usize = 65_536;
 
 impl SharedQueues {
     /// The number of the queue `name`; the same one for the same name.
-    pub(crate) fn register(&mut self, name: String, worker: usize) -> Result<u32, Status> {
+    pub(crate) fn register(&mut self, name: String, root: RootId) -> Result<u32, Status> {
         let next = u32::try_from(self.names.len() + 1).map_err(|_| Status::InternalFailure)?;
         if self.names.len() >= MAX_QUEUES && !self.names.contains_key(&name) {
             return Err(Status::InternalFailure);
         }
         let id = *self.names.entry(name).or_insert(next);
-        self.queues.entry(id).or_insert_with(|| Queue { worker, messages: VecDeque::new() }).worker = worker;
+        self.queues.entry(id).or_insert_with(|| Queue { root, messages: VecDeque::new() }).root = root;
         Ok(id)
     }
 
@@ -46,7 +46,7 @@ impl SharedQueues {
             return Err(Status::InternalFailure);
         }
         queue.messages.push_back(message);
-        self.ready.push_back((queue.worker, id));
+        self.ready.push_back((queue.root, id));
         Ok(())
     }
 
@@ -54,8 +54,8 @@ impl SharedQueues {
         self.queues.get_mut(&id).ok_or(Status::NotFound)?.messages.pop_front().ok_or(Status::Empty)
     }
 
-    /// The next worker that is to be told of a message.
-    pub(crate) fn take_ready(&mut self) -> Option<(usize, u32)> {
+    /// The next root context that is to be told of a message.
+    pub(crate) fn take_ready(&mut self) -> Option<(RootId, u32)> {
         self.ready.pop_front()
     }
 }
@@ -63,17 +63,21 @@ impl SharedQueues {
 #[cfg(test)]
 mod tests {
     use super::SharedQueues;
-    use crate::abi::Status;
+    use crate::{
+        abi::Status,
+        thread::{RootId, VmId},
+    };
 
     #[test]
     fn messages_come_out_in_order_and_tell_who_registered_last() {
+        let [first, last] = [0, 1].map(|worker| RootId { vm: VmId { worker, number: 0 }, context: 1 });
         let mut queues = SharedQueues::default();
-        let id = queues.register("q".into(), 0).unwrap();
-        assert_eq!(queues.register("q".into(), 1), Ok(id));
+        let id = queues.register("q".into(), first).unwrap();
+        assert_eq!(queues.register("q".into(), last), Ok(id));
         assert_eq!((queues.resolve("q"), queues.resolve("other")), (Ok(id), Err(Status::NotFound)));
         queues.enqueue(id, b"a".to_vec()).unwrap();
         queues.enqueue(id, b"b".to_vec()).unwrap();
-        assert_eq!(queues.take_ready(), Some((1, id)));
+        assert_eq!(queues.take_ready(), Some((last, id)));
         assert_eq!(queues.dequeue(id).unwrap(), b"a");
         assert_eq!(queues.dequeue(id).unwrap(), b"b");
         assert_eq!(queues.dequeue(id), Err(Status::Empty));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
     time::Duration,
 };
 
@@ -10,21 +11,14 @@ use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 use crate::{
     abi::{LogLevel, StreamType},
     headers::HeaderMap,
+    logs::LogLine,
     metrics::MetricIds,
+    plugin::Plugin,
     shared::Shared,
-    trace::Trace,
-    vm::ROOT_CONTEXT,
+    thread::{RootId, Thread, VmId},
+    trace::{Recorder, Trace},
     world::{HttpCall, HttpResponse},
 };
-
-/// A line that the guest logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// Its importance.
-    pub level: LogLevel,
-    /// Its text; what was not UTF-8 is replaced.
-    pub message: String,
-}
 
 /// A response that the plugin sends in the upstream's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +40,14 @@ pub(crate) struct VmState {
     pub(crate) allocate: Option<(&'static str, TypedFunc<u32, u32>)>,
     pub(crate) limits: StoreLimits,
     pub(crate) shared: Shared,
-    /// The number of the worker that this VM belongs to.
-    pub(crate) worker: usize,
-    pub(crate) vm_configuration: Vec<u8>,
-    pub(crate) plugin_configuration: Vec<u8>,
-    /// Whether the plugin is being configured: its configuration is there only then.
+    pub(crate) id: VmId,
+    pub(crate) thread: Thread,
+    /// The plugin that the VM was made for: what it says of the VM holds for all in it.
+    pub(crate) maker: Rc<Plugin>,
+    /// The plugins in this VM, by their root contexts.
+    pub(crate) roots: BTreeMap<u32, Rc<Plugin>>,
+    next_context: u32,
+    /// Whether a plugin is being configured: its configuration is there only then.
     pub(crate) configuring: bool,
     /// The context whose callback runs.
     pub(crate) current_context: u32,
@@ -64,10 +61,9 @@ pub(crate) struct VmState {
     /// Callouts that the gateway has not picked up yet.
     pub(crate) dispatched: Vec<Dispatched>,
     pub(crate) next_call_token: u32,
-    /// The tick period that the guest has set and the gateway has not picked up yet; `None` in it: no ticks.
-    pub(crate) tick: Option<Option<Duration>>,
+    /// Tick periods that root contexts have set and the gateway has not picked up yet; `None`: no ticks.
+    pub(crate) ticks: BTreeMap<u32, Option<Duration>>,
     pub(crate) metric_ids: MetricIds,
-    pub(crate) logs: Logs,
     pub(crate) trace: Trace,
     pub(crate) random: u64,
     pub(crate) host_calls: u64,
@@ -78,8 +74,10 @@ pub(crate) struct VmState {
 /// A callout on its way to the gateway.
 pub(crate) struct Dispatched {
     pub(crate) token: u32,
-    /// The context on whose behalf it was made.
-    pub(crate) context: u32,
+    /// The root context that is called back.
+    pub(crate) root: u32,
+    /// The number of the stream on whose behalf it was made, if it was one.
+    pub(crate) stream: Option<u32>,
     pub(crate) call: HttpCall,
 }
 
@@ -92,8 +90,13 @@ pub(crate) enum Effect {
 }
 
 /// One HTTP stream as the plugin sees it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Stream {
+    /// The root context of its plugin.
+    pub(crate) root: u32,
+    /// The stream's number in the gateway, and the place of the plugin in its chain.
+    pub(crate) number: u32,
+    pub(crate) stage: usize,
     pub(crate) request: Message,
     pub(crate) response: Message,
     /// While the stream is logged, what there was of headers can be read, and no longer be changed.
@@ -112,22 +115,12 @@ pub(crate) struct Message {
     pub(crate) trailers_open: bool,
 }
 
-/// What the guest logged, bounded.
-#[derive(Debug, Default)]
-pub(crate) struct Logs {
-    lines: Vec<LogLine>,
-    bytes: usize,
-    /// Lines that were dropped since the bound was reached.
-    dropped: u64,
-}
-
 /// The gateway's bound on the memory of one VM.
 pub(crate) const MEMORY_BYTES: usize = 1024 * 1024 * 1024;
-/// The bound on what one VM may log.
-const LOG_BYTES: usize = 4 * 1024 * 1024;
 
 impl VmState {
-    pub(crate) fn new(shared: Shared, worker: usize, vm_configuration: Vec<u8>, plugin_configuration: Vec<u8>) -> Self {
+    /// A VM without a root context as yet.
+    pub(crate) fn new(shared: Shared, recorder: &Recorder, id: VmId, thread: Thread, maker: Rc<Plugin>) -> Self {
         let limits =
             StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(1 << 20).instances(1).memories(1);
         Self {
@@ -135,9 +128,11 @@ impl VmState {
             allocate: None,
             limits: limits.build(),
             shared,
-            worker,
-            vm_configuration,
-            plugin_configuration,
+            id,
+            thread,
+            maker,
+            roots: BTreeMap::new(),
+            next_context: 1,
             configuring: false,
             current_context: 0,
             effective_context: 0,
@@ -146,21 +141,30 @@ impl VmState {
             call_reply: None,
             dispatched: Vec::new(),
             next_call_token: 0,
-            tick: None,
+            ticks: BTreeMap::new(),
             metric_ids: MetricIds::default(),
-            logs: Logs::default(),
-            trace: Trace::default(),
+            trace: recorder.trace(thread),
             random: 0,
             host_calls: 0,
             unimplemented: BTreeSet::new(),
         }
     }
 
+    /// The number of a further context.
+    pub(crate) fn allocate_context(&mut self) -> u32 {
+        let context = self.next_context;
+        self.next_context = context.wrapping_add(1);
+        context
+    }
+
+    /// Whether there is such a context: a root context, or a stream's.
+    pub(crate) fn has_context(&self, context: u32) -> bool {
+        self.roots.contains_key(&context) || self.streams.contains_key(&context)
+    }
+
     /// The context on whose behalf the guest calls; where that one is gone, the one whose callback runs.
     pub(crate) fn context(&self) -> u32 {
-        let effective = self.effective_context;
-        let lives = effective == ROOT_CONTEXT || self.streams.contains_key(&effective);
-        if lives { effective } else { self.current_context }
+        if self.has_context(self.effective_context) { self.effective_context } else { self.current_context }
     }
 
     /// The stream on whose behalf the guest calls.
@@ -168,34 +172,36 @@ impl VmState {
         let context = self.context();
         self.streams.get_mut(&context)
     }
+
+    /// The root context of the context on whose behalf the guest calls.
+    pub(crate) fn root(&self) -> RootId {
+        let context = self.context();
+        RootId { vm: self.id, context: self.streams.get(&context).map_or(context, |stream| stream.root) }
+    }
+
+    /// The plugin on whose behalf the guest calls.
+    pub(crate) fn plugin(&self) -> Option<&Plugin> {
+        self.roots.get(&self.root().context).map(Rc::as_ref)
+    }
+
+    /// The guest logs a line.
+    pub(crate) fn log(&self, level: LogLevel, message: String) {
+        let mut shared = self.shared.get();
+        let at = shared.clock.now();
+        shared.logs.push(LogLine { level, message, at, thread: self.thread });
+    }
+}
+
+impl Stream {
+    /// Nothing of it has been shown yet.
+    pub(crate) fn new(root: u32, number: u32, stage: usize) -> Self {
+        Self { root, number, stage, request: Message::default(), response: Message::default(), logging: false }
+    }
 }
 
 impl Message {
     /// The plugin lets go of everything.
     pub(crate) fn close(&mut self) {
         (self.headers_open, self.body_open, self.trailers_open) = (false, false, false);
-    }
-}
-
-impl Logs {
-    pub(crate) fn push(&mut self, level: LogLevel, message: String) {
-        if self.bytes + message.len() > LOG_BYTES {
-            self.dropped += 1;
-            return;
-        }
-        self.bytes += message.len();
-        self.lines.push(LogLine { level, message });
-    }
-
-    /// The lines since the last call, with a note where some were dropped.
-    pub(crate) fn take(&mut self) -> Vec<LogLine> {
-        let mut lines = std::mem::take(&mut self.lines);
-        self.bytes = 0;
-        let dropped = std::mem::take(&mut self.dropped);
-        if dropped > 0 {
-            let message = format!("{dropped} further lines were dropped: one VM may log {LOG_BYTES} bytes");
-            lines.push(LogLine { level: LogLevel::Warn, message });
-        }
-        lines
     }
 }

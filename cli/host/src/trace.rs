@@ -1,52 +1,75 @@
 //! Every call between host and guest, in the words of Envoy's log at `wasm:trace`.
 
-use std::fmt::Write as _;
+use std::{cell::RefCell, fmt::Write as _, rc::Rc};
 
-/// The calls of one VM, if they are recorded.
-#[derive(Debug, Default)]
+use crate::thread::Thread;
+
+/// A line of a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceLine {
+    /// Whose VM was called, or called.
+    pub thread: Thread,
+    /// The call, or its return.
+    pub call: String,
+}
+
+/// The calls of all VMs of a gateway in their order, if they are recorded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorder(Option<Rc<RefCell<Vec<TraceLine>>>>);
+
+/// The calls of one VM.
+#[derive(Debug)]
 pub(crate) struct Trace {
-    lines: Option<Vec<String>>,
+    recorder: Recorder,
+    thread: Thread,
 }
 
 /// The bound on recorded lines: a guest can make calls without end.
 const MAX_LINES: usize = 1_000_000;
 
-impl Trace {
-    /// Begins to record.
-    pub(crate) fn start(&mut self) {
-        self.lines = Some(Vec::new());
+impl Recorder {
+    /// One that records.
+    pub(crate) fn recording() -> Self {
+        Self(Some(Rc::default()))
+    }
+
+    /// The calls of one VM, which go into this record.
+    pub(crate) fn trace(&self, thread: Thread) -> Trace {
+        Trace { recorder: self.clone(), thread }
     }
 
     /// The lines since the last time.
-    pub(crate) fn take(&mut self) -> Vec<String> {
-        self.lines.as_mut().map(std::mem::take).unwrap_or_default()
+    pub(crate) fn take(&self) -> Vec<TraceLine> {
+        self.0.as_ref().map(|lines| std::mem::take(&mut *lines.borrow_mut())).unwrap_or_default()
     }
+}
 
+impl Trace {
     /// The host calls an export of the guest.
-    pub(crate) fn guest_called(&mut self, function: &str, arguments: &impl Values) {
+    pub(crate) fn guest_called(&self, function: &str, arguments: &impl Values) {
         self.record(|| format!("[host->vm] {function}({})", arguments.shown()));
     }
 
     /// The export has returned.
-    pub(crate) fn guest_returned(&mut self, function: &str, result: &impl Values) {
+    pub(crate) fn guest_returned(&self, function: &str, result: &impl Values) {
         self.record(|| format!("[host<-vm] {function} return: {}", result_of(result)));
     }
 
     /// The guest calls a function of the host.
-    pub(crate) fn host_called(&mut self, module: &str, function: &str, arguments: &impl Values) {
+    pub(crate) fn host_called(&self, module: &str, function: &str, arguments: &impl Values) {
         self.record(|| format!("[vm->host] {module}.{function}({})", arguments.shown()));
     }
 
     /// The function has returned.
-    pub(crate) fn host_returned(&mut self, module: &str, function: &str, result: u32) {
+    pub(crate) fn host_returned(&self, module: &str, function: &str, result: u32) {
         self.record(|| format!("[vm<-host] {module}.{function} return: {result}"));
     }
 
-    fn record(&mut self, line: impl FnOnce() -> String) {
-        if let Some(lines) = &mut self.lines
-            && lines.len() < MAX_LINES
-        {
-            lines.push(line());
+    fn record(&self, line: impl FnOnce() -> String) {
+        let Some(lines) = &self.recorder.0 else { return };
+        let mut lines = lines.borrow_mut();
+        if lines.len() < MAX_LINES {
+            lines.push(TraceLine { thread: self.thread, call: line() });
         }
     }
 }
@@ -106,20 +129,22 @@ fn result_of(result: &impl Values) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Trace;
+    use super::{Recorder, Thread};
 
     #[test]
     fn calls_are_told_in_envoys_words() {
-        let mut trace = Trace::default();
-        trace.guest_called("unseen", &());
-        trace.start();
+        Recorder::default().trace(Thread::Main).guest_called("unseen", &());
+        let recorder = Recorder::recording();
+        let trace = recorder.trace(Thread::Worker(0));
         trace.guest_called("proxy_on_request_headers", &(2, 8, 1));
         trace.host_called("env", "proxy_done", &());
         trace.host_returned("env", "proxy_done", 0);
         trace.guest_returned("proxy_on_request_headers", &1);
         trace.guest_returned("proxy_on_log", &());
+        let lines = recorder.take();
+        assert!(lines.iter().all(|line| line.thread == Thread::Worker(0)));
         assert_eq!(
-            trace.take(),
+            lines.into_iter().map(|line| line.call).collect::<Vec<_>>(),
             [
                 "[host->vm] proxy_on_request_headers(2, 8, 1)",
                 "[vm->host] env.proxy_done()",
@@ -128,6 +153,6 @@ mod tests {
                 "[host<-vm] proxy_on_log return: void",
             ]
         );
-        assert!(trace.take().is_empty());
+        assert!(recorder.take().is_empty());
     }
 }

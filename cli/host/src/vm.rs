@@ -16,9 +16,6 @@ use crate::{
     trace::Values,
 };
 
-/// The number of the only root context.
-pub(crate) const ROOT_CONTEXT: u32 = 1;
-
 /// How long one callback may run before it counts as endless.
 const CALLBACK_DEADLINE: Duration = Duration::from_secs(5);
 /// How many frames of a trap are shown.
@@ -141,20 +138,20 @@ impl Vm {
     }
 
     /// Whether the module accepts the VM's configuration.
-    pub(crate) fn on_vm_start(&mut self) -> Result<bool, Fault> {
-        let size = wire_size(self.state().vm_configuration.len());
-        self.enter(ROOT_CONTEXT);
+    pub(crate) fn on_vm_start(&mut self, root: u32) -> Result<bool, Fault> {
+        let size = wire_size(self.state().maker.vm_configuration.len());
+        self.enter(root);
         let callback = self.callbacks.on_vm_start.clone();
-        Ok(self.call("proxy_on_vm_start", callback.as_ref(), (ROOT_CONTEXT, size))? != Some(0))
+        Ok(self.call("proxy_on_vm_start", callback.as_ref(), (root, size))? != Some(0))
     }
 
     /// Whether the plugin accepts its configuration.
-    pub(crate) fn on_configure(&mut self) -> Result<bool, Fault> {
-        let size = wire_size(self.state().plugin_configuration.len());
-        self.enter(ROOT_CONTEXT);
+    pub(crate) fn on_configure(&mut self, root: u32) -> Result<bool, Fault> {
+        self.enter(root);
+        let size = wire_size(self.state().plugin().map_or(0, |plugin| plugin.configuration.len()));
         self.state().configuring = true;
         let callback = self.callbacks.on_configure.clone();
-        let accepted = self.call("proxy_on_configure", callback.as_ref(), (ROOT_CONTEXT, size))? != Some(0);
+        let accepted = self.call("proxy_on_configure", callback.as_ref(), (root, size))? != Some(0);
         self.state().configuring = false;
         Ok(accepted)
     }
@@ -204,33 +201,42 @@ impl Vm {
     /// Runs on the root context; the SDK then switches to the stream's.
     pub(crate) fn on_http_call_response(
         &mut self,
+        root: u32,
         token: u32,
         headers: usize,
         body: usize,
         trailers: usize,
     ) -> Result<(), Fault> {
-        self.enter(ROOT_CONTEXT);
+        self.enter(root);
         let callback = self.callbacks.on_http_call_response.clone();
-        let arguments = (ROOT_CONTEXT, token, wire_size(headers), wire_size(body), wire_size(trailers));
+        let arguments = (root, token, wire_size(headers), wire_size(body), wire_size(trailers));
         self.call("proxy_on_http_call_response", callback.as_ref(), arguments).map(drop)
     }
 
-    pub(crate) fn on_queue_ready(&mut self, queue: u32) -> Result<(), Fault> {
-        self.enter(ROOT_CONTEXT);
+    pub(crate) fn on_queue_ready(&mut self, root: u32, queue: u32) -> Result<(), Fault> {
+        self.enter(root);
         let callback = self.callbacks.on_queue_ready.clone();
-        self.call("proxy_on_queue_ready", callback.as_ref(), (ROOT_CONTEXT, queue)).map(drop)
+        self.call("proxy_on_queue_ready", callback.as_ref(), (root, queue)).map(drop)
     }
 
-    /// The end of a stream, in Envoy's order.
-    pub(crate) fn end_stream(&mut self, context: u32) -> Result<(), Fault> {
+    /// The stream has ended; what there was of it can be read once more.
+    pub(crate) fn on_log(&mut self, context: u32) -> Result<(), Fault> {
         self.enter(context);
         self.set_logging(context, true);
         let callback = self.callbacks.on_log.clone();
         self.call("proxy_on_log", callback.as_ref(), context)?;
         self.set_logging(context, false);
+        Ok(())
+    }
+
+    /// Whether the guest is done with a context.
+    pub(crate) fn on_done(&mut self, context: u32) -> Result<bool, Fault> {
         self.enter(context);
         let callback = self.callbacks.on_done.clone();
-        self.call("proxy_on_done", callback.as_ref(), context)?;
+        Ok(self.call("proxy_on_done", callback.as_ref(), context)? != Some(0))
+    }
+
+    pub(crate) fn on_delete(&mut self, context: u32) -> Result<(), Fault> {
         self.enter(context);
         let callback = self.callbacks.on_delete.clone();
         self.call("proxy_on_delete", callback.as_ref(), context).map(drop)

@@ -164,7 +164,7 @@ fn fd_write(guest: &mut Guest<'_, '_>, fd: u32, vectors: u32, count: u32, writte
         }
     }
     let written = u32::try_from(text.len()).unwrap_or_default();
-    guest.state().logs.push(level, String::from_utf8_lossy(&text).trim_end_matches('\n').to_owned());
+    guest.state().log(level, String::from_utf8_lossy(&text).trim_end_matches('\n').to_owned());
     guest.write_u32(written_out, written)?;
     Ok(SUCCESS)
 }

@@ -1,11 +1,11 @@
 //! Guests that are broken, hostile or unlucky: the host answers, and lives on.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use gwauthz_host::{
     CallOutcome, Compiler, Ending, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, LogLevel, ModuleError,
-    Outcome, StartError, VirtualClock, World,
+    Outcome, Plugin, StartError, World,
 };
 
 /// Answers every callout with 200 after a second.
@@ -55,18 +55,7 @@ fn guest_with(allocator: &str, functions: &str) -> Vec<u8> {
 
 fn start(module: &[u8]) -> Result<Gateway<Services>, StartError> {
     let module = Compiler::new(None).unwrap().compile(module)?;
-    let clock = VirtualClock::starting_at(SystemTime::UNIX_EPOCH);
-    Gateway::start(
-        &module,
-        GatewayConfig {
-            plugin_configuration: b"{}".to_vec(),
-            vm_configuration: Vec::new(),
-            clock,
-            workers: 1,
-            trace: false,
-        },
-        Services,
-    )
+    Gateway::start([Plugin::new(&module, b"{}")], GatewayConfig::default(), Services)
 }
 
 fn request(module: &[u8]) -> Outcome {

@@ -1,11 +1,11 @@
 //! Streams that come in pieces, several at once, and over several workers.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use gwauthz_host::{
     CallOutcome, Compiler, Ending, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Part,
-    VirtualClock, World,
+    Plugin, World,
 };
 
 /// The service replies after as many milliseconds as the callout's `x-delay` says.
@@ -46,14 +46,8 @@ fn gateway(workers: usize, functions: &str) -> Gateway<Services> {
             {functions})"#
     );
     let module = Compiler::new(None).unwrap().compile(&wat::parse_str(module).unwrap()).unwrap();
-    let config = GatewayConfig {
-        plugin_configuration: Vec::new(),
-        vm_configuration: Vec::new(),
-        clock: VirtualClock::starting_at(SystemTime::UNIX_EPOCH),
-        workers,
-        trace: false,
-    };
-    Gateway::start(&module, config, Services).unwrap_or_else(|error| panic!("{error}"))
+    let config = GatewayConfig { workers, ..GatewayConfig::default() };
+    Gateway::start([Plugin::new(&module, "")], config, Services).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn headers() -> HeaderMap {
@@ -167,24 +161,45 @@ fn a_reply_to_a_client_that_has_left_harms_nobody() {
 }
 
 #[test]
-fn a_trap_ends_the_streams_of_its_worker_alone() {
+fn what_a_lost_vm_held_stays_held() {
     let mut gateway = gateway(
         2,
         r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))
-           (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32) unreachable)
-           (func (export "proxy_on_request_trailers") (param i32 i32) (result i32) unreachable)
-           (func (export "proxy_on_log") (param i32) (if (i32.eq (local.get 0) (i32.const 3)) (then unreachable)))"#,
+           (func (export "proxy_on_log") (param i32) (if (i32.eq (local.get 0) (i32.const 4)) (then unreachable)))"#,
     );
-    let first = gateway.open(0, headers(), true);
+    let held = gateway.open(0, headers(), true);
+    let arriving = gateway.open(0, headers(), false);
     let elsewhere = gateway.open(1, headers(), true);
-    let second = gateway.open(0, headers(), true);
-    gateway.leave(second);
-    assert!(gateway.has_ended(first) && !gateway.has_ended(elsewhere));
-    let outcome = gateway.close(first);
-    assert!(matches!(outcome.ending, Ending::Trapped(_)));
-    assert_eq!(outcome.response.status(), 503);
+    let trapping = gateway.open(0, headers(), true);
+    gateway.leave(trapping);
+    assert_eq!([held, arriving, elsewhere].map(|stream| gateway.has_ended(stream)), [false; 3]);
+    let statuses = [held, arriving].map(|stream| {
+        let outcome = gateway.close(stream);
+        assert!(matches!(outcome.ending, Ending::Trapped(_)), "{outcome:?}");
+        outcome.response.status()
+    });
+    // Nothing ever answers them, as in Envoy: the client waits for its idle time-out.
+    assert_eq!(statuses, [408, 408]);
     let later = gateway.open(0, headers(), true);
-    assert!(matches!(gateway.close(later).ending, Ending::Trapped(_)));
+    let outcome = gateway.close(later);
+    assert!(matches!(outcome.ending, Ending::Trapped(_)) && outcome.response.status() == 503, "{outcome:?}");
+    assert_eq!(gateway.close(elsewhere).ending, Ending::Hung);
+}
+
+#[test]
+fn a_stream_whose_vm_is_lost_fails_with_its_next_piece() {
+    let mut gateway = gateway(
+        1,
+        r#"(func (export "proxy_on_log") (param i32) (if (i32.eq (local.get 0) (i32.const 3)) (then unreachable)))"#,
+    );
+    let arriving = gateway.open(0, headers(), false);
+    let trapping = gateway.open(0, headers(), false);
+    gateway.leave(trapping);
+    assert!(!gateway.has_ended(arriving));
+    gateway.receive(arriving, data("abc"), true);
+    let outcome = gateway.close(arriving);
+    assert!(matches!(outcome.ending, Ending::Trapped(_)), "{outcome:?}");
+    assert_eq!((outcome.response.status(), outcome.is_allowed()), (503, false));
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl TraceArgs {
         let (mut gateway, request) = self.request.prepare(true, terminal)?;
         // The trace is the result; what became of the request stands in it.
         let _ = gateway.request(&request);
-        let trace = gateway.take_trace();
+        let trace: Vec<_> = gateway.take_trace().into_iter().map(|line| line.call).collect();
         let Some(log) = log else {
             terminal.print(&trace.iter().map(|line| format!("{line}\n")).collect::<String>())?;
             return Ok(Exit::Yes);

@@ -6,8 +6,8 @@ use std::{
 };
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Module, StartError,
-    VirtualClock, World,
+    CallOutcome, Compiler, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Module, Plugin,
+    StartError, VirtualClock, World,
 };
 
 use serde_json::Value;
@@ -33,7 +33,8 @@ impl EmbeddedGateway {
 
     /// What the plugin logs when it refuses this configuration.
     pub(crate) fn refusal(&self, plugin_config: &Value) -> String {
-        match Gateway::start(&self.module, config(plugin_config), TableWorld { authorization: Reply::Never }) {
+        let plugin = Plugin::new(&self.module, plugin_config.to_string());
+        match Gateway::start([plugin], config(), TableWorld { authorization: Reply::Never }) {
             Err(StartError::Refused(refusal)) => refusal.logs.into_iter().map(|line| line.message).collect(),
             Err(error) => panic!("{error}"),
             Ok(_) => panic!("the plugin takes {plugin_config}"),
@@ -42,10 +43,9 @@ impl EmbeddedGateway {
 
     /// Sends the row's request through a gateway of its setup.
     pub(crate) fn answer(&self, row: &Row) -> Outcome {
-        let config = config(&row.setup.plugin_config());
+        let plugin = Plugin::new(&self.module, row.setup.plugin_config().to_string());
         let world = TableWorld { authorization: row.authorization };
-        let gateway =
-            Gateway::start(&self.module, config, world).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        let gateway = Gateway::start([plugin], config(), world).unwrap_or_else(|error| panic!("{}: {error}", row.name));
         let mut gateway = gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER].map(str::to_owned));
         let outcome = gateway.request(&received(&row.request));
         Outcome {
@@ -65,14 +65,8 @@ impl EmbeddedGateway {
     }
 }
 
-fn config(plugin_config: &Value) -> GatewayConfig {
-    GatewayConfig {
-        plugin_configuration: plugin_config.to_string().into_bytes(),
-        vm_configuration: Vec::new(),
-        workers: 1,
-        trace: false,
-        clock: VirtualClock::starting_at(SystemTime::now()),
-    }
+fn config() -> GatewayConfig {
+    GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), ..GatewayConfig::default() }
 }
 
 struct TableWorld {

@@ -9,7 +9,8 @@ use std::{
 };
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Part, VirtualClock, World,
+    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Part, Plugin, VirtualClock,
+    World,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -141,14 +142,10 @@ fn call(line: &str) -> Option<(&str, &str)> {
 fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let compiler = Compiler::new(None).expect("a compiler");
     let module = compiler.compile(&fs::read(module).expect("read the module")).expect("a module");
-    let config = GatewayConfig {
-        plugin_configuration: plugin_config.to_string().into_bytes(),
-        vm_configuration: Vec::new(),
-        workers: 1,
-        clock: VirtualClock::starting_at(SystemTime::now()),
-        trace: true,
-    };
-    let gateway = Gateway::start(&module, config, Services).expect("a gateway");
+    let config =
+        GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), trace: true, ..GatewayConfig::default() };
+    let plugin = Plugin::new(&module, plugin_config.to_string());
+    let gateway = Gateway::start([plugin], config, Services).expect("a gateway");
     let mut gateway = gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER].map(str::to_owned));
     let mut answers = Vec::new();
     for request in requests {
@@ -168,7 +165,7 @@ fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<S
         }
         answers.push(answered(gateway.close(stream).response.status()));
     }
-    gateway.take_trace().into_iter().chain(answers).collect()
+    gateway.take_trace().into_iter().map(|line| line.call).chain(answers).collect()
 }
 
 /// A further line of a trace: what the client got, 0 for no answer.

@@ -1,13 +1,10 @@
 //! Any WebAssembly, as text or as bytes: the host refuses the module, or carries a request through it to an end.
 #![no_main]
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, SystemTime},
-};
+use std::{sync::LazyLock, time::Duration};
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, VirtualClock, World,
+    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Plugin, World,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -29,13 +26,7 @@ impl World for Services {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(bytes) = wat::parse_bytes(bytes) else { return };
     let Ok(module) = COMPILER.compile(&bytes) else { return };
-    let config = GatewayConfig {
-        plugin_configuration: b"{}".to_vec(),
-        vm_configuration: Vec::new(),
-        workers: 1, trace: false,
-        clock: VirtualClock::starting_at(SystemTime::UNIX_EPOCH),
-    };
-    if let Ok(mut gateway) = Gateway::start(&module, config, Services) {
+    if let Ok(mut gateway) = Gateway::start([Plugin::new(&module, b"{}")], GatewayConfig::default(), Services) {
         let outcome = gateway.request(&HttpRequest::new("GET", "h", b"/"));
         assert!((100..600).contains(&outcome.response.status()), "{}", outcome.response.status());
     }

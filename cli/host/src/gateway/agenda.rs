@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use crate::world::{HttpCall, HttpResponse};
+use crate::{
+    thread::RootId,
+    world::{HttpCall, HttpResponse},
+};
+
+use super::StreamId;
 
 /// Events in the order of their times; those of one time in the order in which they were entered.
 #[derive(Default)]
@@ -20,19 +25,19 @@ pub(super) enum Event {
     /// A callout is replied to.
     Reply(Reply),
     /// The upstream answers a stream.
-    Response { worker: usize, context: u32, response: HttpResponse },
-    /// A message lies in a queue that a worker's plugin has registered.
-    QueueReady { worker: usize, queue: u32 },
-    /// A worker's plugin is ticked.
-    Tick { worker: usize, period: Duration },
+    Response { stream: StreamId, response: HttpResponse },
+    /// A message lies in a queue that a plugin has registered.
+    QueueReady { root: RootId, queue: u32 },
+    /// A plugin is ticked.
+    Tick { root: RootId, period: Duration },
 }
 
 /// A reply to a callout.
 pub(super) struct Reply {
-    pub(super) worker: usize,
+    pub(super) root: RootId,
     pub(super) token: u32,
-    /// The context on whose behalf the call was made.
-    pub(super) context: u32,
+    /// The stream on whose behalf the call was made, if it was one.
+    pub(super) stream: Option<StreamId>,
     pub(super) call: HttpCall,
     /// None: the stream was reset.
     pub(super) response: Option<HttpResponse>,
@@ -51,14 +56,14 @@ impl Agenda {
         self.events.push(Reverse(Entry { at, number: self.entered, event }));
     }
 
-    /// Enters a worker's next tick; it has one at a time.
-    pub(super) fn enter_tick(&mut self, at: Duration, worker: usize, period: Duration) {
-        self.forget_ticks(worker);
-        self.enter(at, Event::Tick { worker, period });
+    /// Enters a root context's next tick; it has one at a time.
+    pub(super) fn enter_tick(&mut self, at: Duration, root: RootId, period: Duration) {
+        self.forget_ticks(root);
+        self.enter(at, Event::Tick { root, period });
     }
 
-    pub(super) fn forget_ticks(&mut self, worker: usize) {
-        self.events.retain(|Reverse(entry)| !matches!(entry.event, Event::Tick { worker: of, .. } if of == worker));
+    pub(super) fn forget_ticks(&mut self, root: RootId) {
+        self.events.retain(|Reverse(entry)| !matches!(entry.event, Event::Tick { root: of, .. } if of == root));
     }
 
     /// When the next event happens.

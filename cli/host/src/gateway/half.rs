@@ -26,17 +26,18 @@ pub(super) enum Held {
     Trailers,
 }
 
-/// One direction of a stream.
+/// One direction of a stream at one plugin.
 #[derive(Debug, Default)]
 pub(super) struct Half {
     arrived: VecDeque<(Part, bool)>,
-    /// Whether the last piece has been shown.
+    /// Whether the headers have been shown, and whether the last piece has.
+    pub(super) shown: bool,
     pub(super) end_shown: bool,
     pub(super) held: Option<Held>,
-    pub(super) passed: Passed,
+    headers_passed: bool,
 }
 
-/// What of a message has gone on behind the plugin.
+/// What of a message has gone on behind the last plugin.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     pub(super) headers: Option<HeaderMap>,
@@ -83,18 +84,15 @@ impl Part {
 }
 
 impl Passed {
-    /// Takes over what the plugin has seen, up to the piece that it saw last.
-    pub(super) fn take(&mut self, message: &mut Message, last: Held, ended: bool) {
-        if self.headers.is_none() {
-            self.headers.clone_from(&message.headers);
+    /// A further piece has gone on.
+    pub(super) fn take(&mut self, part: Part, end: bool) {
+        match part {
+            Part::Headers(headers) => self.headers = Some(headers),
+            Part::Data(chunk) if self.body.is_empty() => self.body = chunk,
+            Part::Data(chunk) => self.body.extend(chunk),
+            Part::Trailers(trailers) => self.trailers = trailers,
         }
-        if last != Held::Headers {
-            self.body.append(&mut message.body);
-        }
-        if ended {
-            self.trailers = message.trailers.clone().unwrap_or_default();
-        }
-        self.ended = ended;
+        self.ended |= end;
     }
 
     /// As a request.
@@ -114,6 +112,26 @@ impl Half {
             (None, _) | (Some(Held::Body), Part::Data(_) | Part::Trailers(_)) => self.arrived.pop_front(),
             _ => None,
         }
+    }
+
+    /// What goes on of a message, up to the piece that was shown last, and whether each piece is the last.
+    pub(super) fn let_on(&mut self, message: &mut Message, last: Held) -> impl Iterator<Item = (Part, bool)> + use<> {
+        let ended = self.end_shown;
+        let headers = message.headers.as_ref().filter(|_| !self.headers_passed).cloned();
+        self.headers_passed = true;
+        let body = (last == Held::Body || last == Held::Trailers && !message.body.is_empty())
+            .then(|| std::mem::take(&mut message.body));
+        let trailers =
+            message.trailers.as_ref().filter(|trailers| ended && (last == Held::Trailers || !trailers.is_empty()));
+        let trailers = trailers.cloned();
+        let (behind_body, behind_headers) = (trailers.is_some(), body.is_some() || trailers.is_some());
+        [
+            headers.map(|headers| (Part::Headers(headers), ended && !behind_headers)),
+            body.map(|body| (Part::Data(body), ended && !behind_body)),
+            trailers.map(|trailers| (Part::Trailers(trailers), true)),
+        ]
+        .into_iter()
+        .flatten()
     }
 
     /// Chunks that were kept back while the headers were held are shown as one.

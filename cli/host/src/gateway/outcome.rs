@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    state::{LocalResponse, LogLine},
+    logs::LogLine,
+    state::LocalResponse,
     vm::Fault,
     world::{HttpCall, HttpRequest, HttpResponse},
 };

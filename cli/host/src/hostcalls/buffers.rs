@@ -60,7 +60,7 @@ pub(super) fn get_buffer_status(guest: &mut Guest<'_, '_>, buffer: u32, length_o
 
 /// ABI 0.1.0: the plugin's configuration.
 pub(super) fn get_configuration(guest: &mut Guest<'_, '_>, data_out: u32, size_out: u32) -> HostResult {
-    let data = guest.state().plugin_configuration.clone();
+    let data = guest.state().plugin().map(|plugin| plugin.configuration.clone()).unwrap_or_default();
     guest.give(&data, data_out, size_out)
 }
 
@@ -72,9 +72,12 @@ fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
         BufferType::HttpCallResponseBody => {
             state.call_reply.as_ref().map(|reply| reply.body.as_slice()).ok_or(Status::NotFound)
         }
-        BufferType::VmConfiguration => Ok(&state.vm_configuration),
-        BufferType::PluginConfiguration if state.configuring => Ok(&state.plugin_configuration),
-        BufferType::PluginConfiguration => Err(Status::NotFound),
+        BufferType::VmConfiguration => Ok(&state.maker.vm_configuration),
+        BufferType::PluginConfiguration => state
+            .plugin()
+            .filter(|_| state.configuring)
+            .map(|plugin| plugin.configuration.as_slice())
+            .ok_or(Status::NotFound),
         BufferType::DownstreamData
         | BufferType::UpstreamData
         | BufferType::GrpcReceiveBuffer

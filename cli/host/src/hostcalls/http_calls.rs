@@ -52,6 +52,7 @@ pub(super) fn http_call(
     let token = state.next_call_token;
     guest.write_u32(token_out, token)?;
     let state = guest.state();
-    state.dispatched.push(Dispatched { token, context: state.context(), call });
+    let (root, stream) = (state.root().context, state.stream().map(|stream| stream.number));
+    state.dispatched.push(Dispatched { token, root, stream, call });
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{
 pub(super) fn log(guest: &mut Guest<'_, '_>, level: u32, message: u32, size: u32) -> HostResult {
     let level = LogLevel::try_from(level)?;
     let message = guest.read_text(message, size)?;
-    guest.state().logs.push(level, message);
+    guest.state().log(level, message);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::{
 pub(super) fn register_shared_queue(guest: &mut Guest<'_, '_>, name: u32, name_size: u32, id_out: u32) -> HostResult {
     let name = guest.read_text(name, name_size)?;
     let state = guest.state();
-    let id = state.shared.get().queues.register(name, state.worker)?;
+    let id = state.shared.get().queues.register(name, state.root())?;
     guest.write_u32(id_out, id)
 }
 

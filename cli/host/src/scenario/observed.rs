@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     gateway::Ending,
     headers::HeaderMap,
-    state::LogLine,
+    logs::LogLine,
     world::{HttpRequest, HttpResponse},
 };
 

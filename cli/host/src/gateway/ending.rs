@@ -1,0 +1,113 @@
+//! How a stream comes to its end: answers in the upstream's place, failures, the last callbacks.
+
+use crate::{headers::HeaderMap, state::LocalResponse, world::HttpResponse};
+
+use super::{
+    exchange::{Spot, Way},
+    half::{Half, Part},
+    outcome::Ending,
+    worker::Worker,
+};
+
+impl Worker {
+    /// Sends a plugin's own answer. A second one hangs the client.
+    pub(super) fn answer_locally(&mut self, stream: u32, local: LocalResponse) {
+        let Some(exchange) = self.live(stream) else { return };
+        if exchange.answer.is_some() || exchange.response.headers.is_some() {
+            exchange.stages.iter_mut().for_each(|stage| stage.response.stop());
+            return;
+        }
+        let response = local.response(exchange.head);
+        self.answer(stream, response, Ending::Answered(local));
+    }
+
+    /// A plugin of the stream has trapped, now or before. The client gets 503, or no more than it has got already.
+    pub(super) fn fail(&mut self, spot: Spot) {
+        let stream = spot.stream;
+        let Some(vm) = self.stage(spot).map(|stage| stage.vm) else { return };
+        let Some(fault) = self.vms.vm(vm).err().flatten().cloned() else { return };
+        let Some(exchange) = self.live(stream) else { return };
+        if exchange.answer.is_some() || exchange.response.headers.is_some() {
+            self.finish(stream, Ending::Trapped(fault));
+        } else {
+            self.answer(stream, HttpResponse::new(503), Ending::Trapped(fault));
+        }
+    }
+
+    /// Sends an answer in the upstream's place. It walks back through the plugins that know of the request, unless one of
+    /// them has seen the headers of a response: those that take their place pass all of them by.
+    fn answer(&mut self, stream: u32, response: HttpResponse, ending: Ending) {
+        let Some(exchange) = self.live(stream) else { return };
+        let shown = exchange.stages.iter().any(|stage| stage.response.shown);
+        for stage in &mut exchange.stages {
+            stage.request.stop();
+            stage.response = Half::default();
+        }
+        let bodiless = response.body.is_empty();
+        if shown {
+            exchange.response.take(Part::Headers(response.headers), bodiless);
+            exchange.response.take(Part::Data(response.body), true);
+            self.finish(stream, ending);
+            return;
+        }
+        exchange.answer = Some(ending);
+        self.respond(stream, Part::Headers(response.headers), bodiless);
+        if !bodiless {
+            self.respond(stream, Part::Data(response.body), true);
+        }
+    }
+
+    /// Ends a stream, in Envoy's order: every plugin logs it, then each is done with it and deletes it.
+    pub(super) fn finish(&mut self, stream: u32, ending: Ending) {
+        let Some(exchange) = self.live(stream) else { return };
+        exchange.ending = Some(ending);
+        let stages: Vec<_> =
+            (0..exchange.stages.len()).map(|stage| Spot { stream, stage, way: Way::Request }).collect();
+        for spot in &stages {
+            self.log(*spot);
+        }
+        for spot in stages {
+            self.delete(spot);
+        }
+    }
+
+    /// A plugin logs a stream that has ended, even one that it has not heard of before.
+    fn log(&mut self, spot: Spot) {
+        let Some((vm, context)) = self.seat(spot) else { return };
+        let headers = self.last_headers(spot.stream);
+        self.begin(spot);
+        self.call(Some(spot.stream), vm, |vm| {
+            if let (Some(headers), Some(stream)) = (headers, vm.state().streams.get_mut(&context)) {
+                (stream.request.headers, stream.response.headers) = headers;
+            }
+            vm.on_log(context)
+        });
+    }
+
+    /// The headers of request and response as the plugins have left them: each logs what all have done. One that is alone
+    /// has them already.
+    fn last_headers(&mut self, stream: u32) -> Option<(Option<HeaderMap>, Option<HeaderMap>)> {
+        let stages = &self.streams.get(&stream)?.stages;
+        if stages.len() < 2 && stages.iter().all(|stage| stage.begun) {
+            return None;
+        }
+        let seats: Vec<_> = stages.iter().filter_map(|stage| Some((stage.vm, stage.context?))).collect();
+        let (mut request, mut response) = (None, None);
+        for (vm, context) in seats {
+            let Some(stream) = self.vms.vm(vm).ok().and_then(|vm| vm.state().streams.get(&context)) else { continue };
+            request = stream.request.headers.clone().or(request);
+            response = response.or_else(|| stream.response.headers.clone());
+        }
+        Some((request, response))
+    }
+
+    fn delete(&mut self, spot: Spot) {
+        let Some((vm, context)) = self.seat(spot) else { return };
+        self.call(Some(spot.stream), vm, |vm| {
+            vm.on_done(context)?;
+            vm.on_delete(context)?;
+            vm.state().streams.remove(&context);
+            Ok(())
+        });
+    }
+}
