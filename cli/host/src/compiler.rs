@@ -29,6 +29,7 @@ use crate::{
 pub struct Compiler {
     engine: Engine,
     cache: Option<ModuleCache>,
+    metering: Metering,
 }
 
 /// A proxy-wasm module that is compiled and linked.
@@ -36,9 +37,22 @@ pub struct Compiler {
 pub struct Module {
     pub(crate) instance: InstancePre<VmState>,
     abi: AbiVersion,
+    metering: Metering,
     sha256: String,
     bytes: usize,
     from_cache: bool,
+}
+
+/// What is kept account of while a guest runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metering {
+    /// A callback that runs for more than 5 s traps.
+    #[default]
+    Deadline,
+    /// Likewise, and the fuel that it burns is counted ([`crate::Sample::fuel`]), which makes it slower.
+    Fuel,
+    /// Nothing, for figures that are a gateway's: a callback may run for ever.
+    None,
 }
 
 /// How often the deadline of a running callback is looked at.
@@ -57,12 +71,20 @@ impl Compiler {
     /// # Errors
     /// [`ModuleError::Engine`] where this machine cannot run compiled WebAssembly.
     pub fn new(cache: Option<ModuleCache>) -> Result<Self, ModuleError> {
+        Self::metered(cache, Metering::Deadline)
+    }
+
+    /// A compiler whose modules are metered otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn metered(cache: Option<ModuleCache>, metering: Metering) -> Result<Self, ModuleError> {
         let mut config = Config::new();
-        config.epoch_interruption(true);
+        config.epoch_interruption(metering != Metering::None).consume_fuel(metering == Metering::Fuel);
         let engine = engine(config).map_err(|error| ModuleError::Engine(error.to_string()))?;
         // Without it a guest that loops would not be stopped.
         start_ticker(engine.weak()).map_err(|error| ModuleError::Engine(error.to_string()))?;
-        Ok(Self { engine, cache })
+        Ok(Self { engine, cache, metering })
     }
 
     /// Compiles a module, or takes it from the cache.
@@ -93,7 +115,7 @@ impl Compiler {
             .and_then(|()| wasi::define(&mut linker))
             .map_err(|error| ModuleError::Engine(error.to_string()))?;
         let instance = linker.instantiate_pre(&module).map_err(|error| ModuleError::Invalid(format!("{error:#}")))?;
-        Ok(Module { instance, abi, sha256, bytes: bytes.len(), from_cache })
+        Ok(Module { instance, abi, metering: self.metering, sha256, bytes: bytes.len(), from_cache })
     }
 
     /// Compiles a module and runs its start function.
@@ -141,6 +163,10 @@ impl Module {
     #[must_use]
     pub fn abi(&self) -> AbiVersion {
         self.abi
+    }
+
+    pub(crate) fn metering(&self) -> Metering {
+        self.metering
     }
 
     /// SHA-256 of the module, in lower-case hex.

@@ -21,7 +21,7 @@ use crate::{
     shared::Shared,
     state::Dispatched,
     thread::{RootId, Thread, VmId},
-    trace::{Recorder, TraceLine},
+    trace::{Recorder, Sample, TraceLine},
     world::{HttpRequest, HttpResponse, World},
 };
 
@@ -53,6 +53,8 @@ pub struct GatewayConfig {
     pub workers: usize,
     /// Whether every call between host and guest is recorded, for [`Gateway::take_trace`].
     pub trace: bool,
+    /// Whether what each callback costs is recorded, for [`Gateway::take_profile`].
+    pub profile: bool,
 }
 
 /// A stream of a gateway.
@@ -73,7 +75,7 @@ impl<W: World> Gateway<W> {
     /// Whatever keeps Envoy from starting it.
     pub fn start(chain: impl IntoIterator<Item = Plugin>, config: GatewayConfig, world: W) -> Result<Self, StartError> {
         let shared = Shared::new(config.clock);
-        let recorder = if config.trace { Recorder::recording() } else { Recorder::default() };
+        let recorder = Recorder::new(config.trace, config.profile);
         let around = Surroundings { shared: shared.clone(), recorder: recorder.clone() };
         let chain: Vec<_> = chain.into_iter().map(Rc::new).collect();
         let start = |number| Worker::start(number, Thread::Worker(number), &chain, around.clone());
@@ -100,7 +102,12 @@ impl<W: World> Gateway<W> {
     /// Every call between host and guest since this was last asked, in the words of Envoy's log at `wasm:trace`; at most a
     /// million lines.
     pub fn take_trace(&mut self) -> Vec<TraceLine> {
-        self.recorder.take()
+        self.recorder.take_lines()
+    }
+
+    /// What each callback cost since this was last asked, in their order; at most a million.
+    pub fn take_profile(&mut self) -> Vec<Sample> {
+        self.recorder.take_samples()
     }
 
     /// The gateway's clock: the time since the Unix epoch.

@@ -1,6 +1,6 @@
 //! Every call between host and guest, in the words of Envoy's log at `wasm:trace`.
 
-use std::{cell::RefCell, fmt::Write as _, rc::Rc};
+use std::{cell::RefCell, fmt::Write as _, rc::Rc, time::Duration};
 
 use crate::thread::Thread;
 
@@ -13,9 +13,24 @@ pub struct TraceLine {
     pub call: String,
 }
 
-/// The calls of all VMs of a gateway in their order, if they are recorded.
+/// What a callback cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The callback.
+    pub callback: &'static str,
+    /// How long it ran, host functions included.
+    pub time: Duration,
+    /// Fuel that it burnt, in wasmtime's units: about one an instruction, and the same in every run. 0 unless the module
+    /// was compiled to be metered by it.
+    pub fuel: u64,
+}
+
+/// The calls of all VMs of a gateway in their order, and what they cost, if they are recorded.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recorder(Option<Rc<RefCell<Vec<TraceLine>>>>);
+pub(crate) struct Recorder {
+    lines: Option<Rc<RefCell<Vec<TraceLine>>>>,
+    samples: Option<Rc<RefCell<Vec<Sample>>>>,
+}
 
 /// The calls of one VM.
 #[derive(Debug)]
@@ -24,13 +39,13 @@ pub(crate) struct Trace {
     thread: Thread,
 }
 
-/// The bound on recorded lines: a guest can make calls without end.
-const MAX_LINES: usize = 1_000_000;
+/// The bound on recorded lines and samples: a guest can make calls without end.
+const MAX_RECORDED: usize = 1_000_000;
 
 impl Recorder {
-    /// One that records.
-    pub(crate) fn recording() -> Self {
-        Self(Some(Rc::default()))
+    /// One that records lines, samples, both or nothing.
+    pub(crate) fn new(lines: bool, samples: bool) -> Self {
+        Self { lines: lines.then(Rc::default), samples: samples.then(Rc::default) }
     }
 
     /// The calls of one VM, which go into this record.
@@ -39,8 +54,13 @@ impl Recorder {
     }
 
     /// The lines since the last time.
-    pub(crate) fn take(&self) -> Vec<TraceLine> {
-        self.0.as_ref().map(|lines| std::mem::take(&mut *lines.borrow_mut())).unwrap_or_default()
+    pub(crate) fn take_lines(&self) -> Vec<TraceLine> {
+        self.lines.as_ref().map(|lines| lines.take()).unwrap_or_default()
+    }
+
+    /// The samples since the last time.
+    pub(crate) fn take_samples(&self) -> Vec<Sample> {
+        self.samples.as_ref().map(|samples| samples.take()).unwrap_or_default()
     }
 }
 
@@ -65,10 +85,19 @@ impl Trace {
         self.record(|| format!("[vm<-host] {module}.{function} return: {result}"));
     }
 
+    /// A callback has run.
+    pub(crate) fn sample(&self, sample: Sample) {
+        let Some(samples) = &self.recorder.samples else { return };
+        let mut samples = samples.borrow_mut();
+        if samples.len() < MAX_RECORDED {
+            samples.push(sample);
+        }
+    }
+
     fn record(&self, line: impl FnOnce() -> String) {
-        let Some(lines) = &self.recorder.0 else { return };
+        let Some(lines) = &self.recorder.lines else { return };
         let mut lines = lines.borrow_mut();
-        if lines.len() < MAX_LINES {
+        if lines.len() < MAX_RECORDED {
             lines.push(TraceLine { thread: self.thread, call: line() });
         }
     }
@@ -134,14 +163,14 @@ mod tests {
     #[test]
     fn calls_are_told_in_envoys_words() {
         Recorder::default().trace(Thread::Main).guest_called("unseen", &());
-        let recorder = Recorder::recording();
+        let recorder = Recorder::new(true, false);
         let trace = recorder.trace(Thread::Worker(0));
         trace.guest_called("proxy_on_request_headers", &(2, 8, 1));
         trace.host_called("env", "proxy_done", &());
         trace.host_returned("env", "proxy_done", 0);
         trace.guest_returned("proxy_on_request_headers", &1);
         trace.guest_returned("proxy_on_log", &());
-        let lines = recorder.take();
+        let lines = recorder.take_lines();
         assert!(lines.iter().all(|line| line.thread == Thread::Worker(0)));
         assert_eq!(
             lines.into_iter().map(|line| line.call).collect::<Vec<_>>(),
@@ -153,6 +182,6 @@ mod tests {
                 "[host<-vm] proxy_on_log return: void",
             ]
         );
-        assert!(recorder.take().is_empty());
+        assert!(recorder.take_lines().is_empty());
     }
 }

@@ -9,11 +9,11 @@ use wasmtime::{Instance, Store, Trap, TypedFunc, WasmBacktrace, WasmParams, Wasm
 
 use crate::{
     abi::{AbiVersion, Action},
-    compiler::{EPOCH, Module},
+    compiler::{EPOCH, Metering, Module},
     gateway::Cost,
     module::ModuleError,
     state::VmState,
-    trace::Values,
+    trace::{Sample, Values},
 };
 
 /// How long one callback may run before it counts as endless.
@@ -47,6 +47,7 @@ impl std::error::Error for Fault {}
 /// An instance and its callbacks; a callback that is not exported does nothing and continues.
 pub(crate) struct Vm {
     store: Store<VmState>,
+    burns_fuel: bool,
     callbacks: Callbacks,
     /// Time spent in the guest.
     guest_time: Duration,
@@ -86,7 +87,8 @@ impl Vm {
     pub(crate) fn start(module: &Module, state: VmState) -> Result<Self, ModuleError> {
         let mut store = Store::new(module.instance.module().engine(), state);
         store.limiter(|state| &mut state.limits);
-        arm(&mut store);
+        let burns_fuel = module.metering() == Metering::Fuel;
+        arm(&mut store, burns_fuel);
         let instance = module.instance.instantiate(&mut store).map_err(|trap| at_start("instantiation", &trap))?;
         let memory = instance
             .get_memory(&mut store, "memory")
@@ -98,7 +100,7 @@ impl Vm {
         }
         store.data_mut().allocate = allocate;
         let callbacks = Callbacks::find(&instance, &mut store, module.abi())?;
-        let mut vm = Self { store, callbacks, guest_time: Duration::ZERO, calls: 0 };
+        let mut vm = Self { store, burns_fuel, callbacks, guest_time: Duration::ZERO, calls: 0 };
         vm.initialize(&instance)?;
         Ok(vm)
     }
@@ -277,12 +279,15 @@ impl Vm {
         arguments: P,
     ) -> Result<Option<R>, Fault> {
         let Some(callback) = callback else { return Ok(None) };
-        arm(&mut self.store);
+        arm(&mut self.store, self.burns_fuel);
         self.calls += 1;
         self.state().trace.guest_called(name, &arguments);
         let begin = Instant::now();
         let result = callback.call(&mut self.store, arguments);
-        self.guest_time += begin.elapsed();
+        let time = begin.elapsed();
+        self.guest_time += time;
+        let fuel = if self.burns_fuel { self.store.get_fuel().map_or(0, |left| FUEL - left) } else { 0 };
+        self.state().trace.sample(Sample { callback: name, time, fuel });
         let result = result.map_err(|trap| fault(name, &trap))?;
         self.state().trace.guest_returned(name, &result);
         Ok(Some(result))
@@ -339,8 +344,15 @@ fn optional<P: WasmParams, R: WasmResults>(
         .map_err(|error| ModuleError::Invalid(format!("the export `{name}` has another type: {error}")))
 }
 
+/// What a call may burn: it never ends a call, the deadline does.
+const FUEL: u64 = u64::MAX;
+
 /// Sets the deadline of the next call.
-fn arm(store: &mut Store<VmState>) {
+fn arm(store: &mut Store<VmState>, burns_fuel: bool) {
+    if burns_fuel {
+        // Only an engine without fuel refuses it.
+        let _ = store.set_fuel(FUEL);
+    }
     store.set_epoch_deadline(u64::try_from(CALLBACK_DEADLINE.as_millis() / EPOCH.as_millis()).unwrap_or(1));
 }
 
