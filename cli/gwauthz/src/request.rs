@@ -9,12 +9,20 @@ use std::{
 };
 
 use clap::Args;
-use gwauthz_host::{Gateway, GatewayConfig, HttpRequest, LogLine, Module, Plugin, StartError, VirtualClock, World};
+use gwauthz_host::{
+    Gateway, GatewayConfig, HttpRequest, LogLine, Metering, Module, Plugin, StartError, VirtualClock, World,
+};
 use gwauthz_lint::{DeployedPlugin, deployed_plugins};
 
-use crate::{exit::Failure, manifests, module, terminal::Terminal};
+use crate::{
+    exit::Failure,
+    manifests,
+    module::{self, ChosenModule},
+    terminal::Terminal,
+};
 
-use authz::{Authz, Services};
+pub(crate) use authz::Authz;
+use authz::Services;
 pub(crate) use token::mint;
 
 /// One request, and the world that it meets.
@@ -65,8 +73,12 @@ pub(crate) struct Bench {
 impl Bench {
     /// Starts a gateway with the plugin, among these services; `trace` records every call of the plugin.
     pub(crate) fn start<W: World>(&self, services: W, trace: bool) -> Result<Gateway<W>, Failure> {
-        let config =
-            GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), trace, ..GatewayConfig::default() };
+        self.start_with(services, GatewayConfig { trace, ..GatewayConfig::default() })
+    }
+
+    /// Starts a gateway of this kind with the plugin; its clock shows the time of day.
+    pub(crate) fn start_with<W: World>(&self, services: W, config: GatewayConfig) -> Result<Gateway<W>, Failure> {
+        let config = GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), ..config };
         Ok(Gateway::start([Plugin::new(&self.module, self.config.as_str())], config, services)?)
     }
 
@@ -88,13 +100,32 @@ impl RequestArgs {
 
     /// The module and its configuration.
     pub(crate) fn bench(&self, terminal: &Terminal) -> Result<Bench, Failure> {
+        self.bench_of(&self.module(terminal)?, Metering::Deadline, terminal)
+    }
+
+    /// Another module with the configuration, metered as one likes.
+    pub(crate) fn bench_of(
+        &self,
+        module: &ChosenModule,
+        metering: Metering,
+        terminal: &Terminal,
+    ) -> Result<Bench, Failure> {
         let config = match &self.config {
             Some(path) => plugin_config(path, self.plugin.as_deref())?,
             None => DEFAULT_CONFIG.to_owned(),
         };
-        let chosen = module::choose(self.module.as_deref(), terminal)?;
-        let module = module::compiler(!self.no_cache, terminal)?.compile(&chosen.bytes)?;
+        let module = module::compiler(!self.no_cache, metering, terminal)?.compile(&module.bytes)?;
         Ok(Bench { module, config })
+    }
+
+    /// The module that is named, or the plugin of this project.
+    pub(crate) fn module(&self, terminal: &Terminal) -> Result<ChosenModule, Failure> {
+        module::choose(self.module.as_deref(), terminal)
+    }
+
+    /// How the authorization service answers.
+    pub(crate) fn authz(&self) -> &Authz {
+        &self.authz
     }
 
     /// The request, with its token if there is one.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use gwauthz_host::MAX_MODULE_BYTES;
+use gwauthz_host::{MAX_MODULE_BYTES, Metering};
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -45,7 +45,7 @@ impl BuildArgs {
         };
         let built = cargo::build(&manifest, terminal)?.path;
         let bytes = input::read("the module", &built, MAX_MODULE_BYTES as u64)?;
-        let checked = module::compiler(true, terminal)?.check(&bytes)?;
+        let checked = module::compiler(true, Metering::Deadline, terminal)?.check(&bytes)?;
         let path = match self.out {
             Some(out) => {
                 write_whole(&out, &bytes)?;

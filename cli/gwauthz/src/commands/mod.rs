@@ -1,5 +1,6 @@
 //! One file a command: an arguments struct with `execute(self, &Terminal)`.
 
+mod bench;
 mod build;
 mod completions;
 mod explain;
@@ -20,6 +21,7 @@ use crate::{
 /// What gwauthz can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Bench(bench::BenchArgs),
     Build(build::BuildArgs),
     Completions(completions::CompletionsArgs),
     Explain(explain::ExplainArgs),
@@ -34,6 +36,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self {
+            Self::Bench(args) => args.execute(terminal),
             Self::Build(args) => args.execute(terminal),
             Self::Completions(args) => args.execute(terminal),
             Self::Explain(args) => args.execute(terminal),

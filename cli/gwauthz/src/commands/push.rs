@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use gwauthz_host::Metering;
 use gwauthz_oci::{Access, Digest, Image, PrivateKey, Published, TaggedReference, Uploaded, push};
 use indicatif::HumanBytes;
 use serde::Serialize;
@@ -52,7 +53,7 @@ impl PushArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let key = self.private_key()?;
         let module = module::choose(self.module.as_deref(), terminal)?.bytes;
-        module::compiler(true, terminal)?.check(&module)?;
+        module::compiler(true, Metering::Deadline, terminal)?.check(&module)?;
         let image = Image::new(&module)?;
         let published = if self.dry_run {
             None

@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use gwauthz_host::{Compiler, MAX_MODULE_BYTES, ModuleCache, ModuleError};
+use gwauthz_host::{Compiler, MAX_MODULE_BYTES, Metering, ModuleCache, ModuleError};
 use miette::MietteDiagnostic;
 use sha2::{Digest as _, Sha256};
 
@@ -64,9 +64,9 @@ pub(crate) fn plugin_manifest() -> Result<PathBuf, Failure> {
 }
 
 /// A compiler with the cache of this user, or without one where none can be kept.
-pub(crate) fn compiler(use_cache: bool, terminal: &Terminal) -> Result<Compiler, Failure> {
+pub(crate) fn compiler(use_cache: bool, metering: Metering, terminal: &Terminal) -> Result<Compiler, Failure> {
     let cache = if use_cache { open_cache(terminal) } else { None };
-    Ok(Compiler::new(cache)?)
+    Ok(Compiler::metered(cache, metering)?)
 }
 
 fn workspace(terminal: &Terminal) -> Result<ChosenModule, Failure> {
