@@ -5,27 +5,28 @@ mod callouts;
 mod ending;
 mod exchange;
 mod half;
+mod lifecycle;
 mod outcome;
 mod start;
 mod vms;
 mod walk;
 mod worker;
 
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     clock::VirtualClock,
     headers::HeaderMap,
     logs::LogLine,
-    plugin::Plugin,
     shared::Shared,
     state::Dispatched,
-    thread::{RootId, Thread, VmId},
+    thread::{RootId, VmId},
     trace::{Recorder, Sample, TraceLine},
     world::{HttpRequest, HttpResponse, World},
 };
 
 pub use half::Part;
+pub use lifecycle::Startup;
 pub use outcome::{Callout, Cost, Ending, Outcome};
 pub use start::{Refusal, StartError};
 
@@ -37,7 +38,14 @@ use worker::Worker;
 pub struct Gateway<W> {
     shared: Shared,
     recorder: Recorder,
+    around: Surroundings,
+    startup: Startup,
+    /// Whether a chain is in force.
+    configured: bool,
+    /// The workers, and behind them the main thread, if it has VMs.
     workers: Vec<Worker>,
+    /// How many of them serve streams.
+    serving: usize,
     world: W,
     agenda: Agenda,
     /// Callouts that were replied to, by the stream that made them.
@@ -51,6 +59,8 @@ pub struct GatewayConfig {
     pub clock: VirtualClock,
     /// How many workers it has, each with VMs of its own; at least one is started.
     pub workers: usize,
+    /// Which VMs it makes beside theirs.
+    pub startup: Startup,
     /// Whether every call between host and guest is recorded, for [`Gateway::take_trace`].
     pub trace: bool,
     /// Whether what each callback costs is recorded, for [`Gateway::take_profile`].
@@ -68,24 +78,6 @@ pub struct StreamId {
 const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl<W: World> Gateway<W> {
-    /// Starts a chain of plugins in every worker: their modules, then the configurations of VMs and plugins. Requests walk
-    /// through the chain in its order, responses in the opposite one.
-    ///
-    /// # Errors
-    /// Whatever keeps Envoy from starting it.
-    pub fn start(chain: impl IntoIterator<Item = Plugin>, config: GatewayConfig, world: W) -> Result<Self, StartError> {
-        let shared = Shared::new(config.clock);
-        let recorder = Recorder::new(config.trace, config.profile);
-        let around = Surroundings { shared: shared.clone(), recorder: recorder.clone() };
-        let chain: Vec<_> = chain.into_iter().map(Rc::new).collect();
-        let start = |number| Worker::start(number, Thread::Worker(number), &chain, around.clone());
-        let workers = (0..config.workers.max(1)).map(start).collect::<Result<Vec<_>, _>>()?;
-        let mut gateway =
-            Self { shared, recorder, workers, world, agenda: Agenda::default(), callouts: BTreeMap::new() };
-        gateway.collect();
-        Ok(gateway)
-    }
-
     /// Says which clusters there are; a callout to any other cannot be sent. Without this, every cluster is there.
     #[must_use]
     pub fn with_clusters(self, names: impl IntoIterator<Item = String>) -> Self {
@@ -118,8 +110,12 @@ impl<W: World> Gateway<W> {
 
     /// A client opens a stream with its headers. Workers are numbered from 0; beyond the last one they begin again.
     pub fn open(&mut self, worker: usize, headers: HeaderMap, end: bool) -> StreamId {
-        let worker = worker.checked_rem(self.workers.len()).unwrap_or_default();
-        let number = self.workers.get_mut(worker).map_or(0, |worker| worker.open(headers, end));
+        let worker = worker.checked_rem(self.serving).unwrap_or_default();
+        let configured = self.configured;
+        let number = self.workers.get_mut(worker).map_or(0, |worker| match configured {
+            true => worker.open(headers, end),
+            false => worker.refuse(HttpResponse::new(500), "no configuration of its plugins has been accepted"),
+        });
         self.collect();
         StreamId { worker, number }
     }

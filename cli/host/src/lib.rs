@@ -34,7 +34,9 @@ pub use abi::{AbiVersion, Action, BufferType, LogLevel, MapType, MetricType, Sta
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};
-pub use gateway::{Callout, Cost, Ending, Gateway, GatewayConfig, Outcome, Part, Refusal, StartError, StreamId};
+pub use gateway::{
+    Callout, Cost, Ending, Gateway, GatewayConfig, Outcome, Part, Refusal, StartError, Startup, StreamId,
+};
 pub use headers::HeaderMap;
 pub use logs::LogLine;
 pub use module::ModuleError;

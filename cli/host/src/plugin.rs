@@ -55,6 +55,12 @@ impl Plugin {
         }
     }
 
+    /// Whether both are one plugin to Envoy, which gives it one root context: in the same VM, with the same name, identifier
+    /// and configuration.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.name == other.name && self.root_id == other.root_id && self.configuration == other.configuration
+    }
+
     /// Whether both run in one VM.
     pub(crate) fn shares_vm_with(&self, other: &Self) -> bool {
         self.vm_id == other.vm_id

@@ -46,6 +46,8 @@ pub(crate) struct VmState {
     pub(crate) maker: Rc<Plugin>,
     /// The plugins in this VM, by their root contexts.
     pub(crate) roots: BTreeMap<u32, Rc<Plugin>>,
+    /// Root contexts that nobody needs any more, and with which the guest is not done yet.
+    pub(crate) leaving: BTreeSet<u32>,
     next_context: u32,
     /// Whether a plugin is being configured: its configuration is there only then.
     pub(crate) configuring: bool,
@@ -54,7 +56,7 @@ pub(crate) struct VmState {
     /// The context on whose behalf host calls work; 0: the current one.
     pub(crate) effective_context: u32,
     pub(crate) streams: BTreeMap<u32, Stream>,
-    /// What the guest has asked for, by stream; it happens once the running callback has returned.
+    /// What the guest has asked for, by context; it happens once the running callback has returned.
     pub(crate) effects: VecDeque<(u32, Effect)>,
     /// The reply that `on_http_call_response` is about, while it runs.
     pub(crate) call_reply: Option<HttpResponse>,
@@ -81,9 +83,11 @@ pub(crate) struct Dispatched {
     pub(crate) call: HttpCall,
 }
 
-/// What a guest asks for that happens to a stream.
+/// What a guest asks for that happens to a stream, or to a root context.
 #[derive(Debug)]
 pub(crate) enum Effect {
+    /// The guest is done with a root context.
+    Delete,
     Continue(StreamType),
     Close,
     Answer(LocalResponse),
@@ -132,6 +136,7 @@ impl VmState {
             thread,
             maker,
             roots: BTreeMap::new(),
+            leaving: BTreeSet::new(),
             next_context: 1,
             configuring: false,
             current_context: 0,

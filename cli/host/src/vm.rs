@@ -238,6 +238,22 @@ impl Vm {
         Ok(self.call("proxy_on_done", callback.as_ref(), context)? != Some(0))
     }
 
+    /// Nobody needs a root context any more. A guest that is not done yet says so later, and is called back then.
+    pub(crate) fn bid_farewell(&mut self, root: u32) -> Result<(), Fault> {
+        if self.on_done(root)? {
+            return self.delete_root(root);
+        }
+        self.state().leaving.insert(root);
+        Ok(())
+    }
+
+    /// The guest is done with a root context.
+    pub(crate) fn delete_root(&mut self, root: u32) -> Result<(), Fault> {
+        self.on_delete(root)?;
+        self.state().roots.remove(&root);
+        Ok(())
+    }
+
     pub(crate) fn on_delete(&mut self, context: u32) -> Result<(), Fault> {
         self.enter(context);
         let callback = self.callbacks.on_delete.clone();

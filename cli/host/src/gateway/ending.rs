@@ -27,24 +27,23 @@ impl Worker {
         let Some(vm) = self.stage(spot).map(|stage| stage.vm) else { return };
         let Some(fault) = self.vms.vm(vm).err().flatten().cloned() else { return };
         let Some(exchange) = self.live(stream) else { return };
-        if exchange.answer.is_some() || exchange.response.headers.is_some() {
+        if exchange.response.headers.is_some() {
             self.finish(stream, Ending::Trapped(fault));
         } else {
             self.answer(stream, HttpResponse::new(503), Ending::Trapped(fault));
         }
     }
 
-    /// Sends an answer in the upstream's place. It walks back through the plugins that know of the request, unless one of
-    /// them has seen the headers of a response: those that take their place pass all of them by.
+    /// Sends an answer in the upstream's place. It walks back through the plugins that know of the request, unless a
+    /// response is on its way already: one that takes its place passes all of them by.
     fn answer(&mut self, stream: u32, response: HttpResponse, ending: Ending) {
         let Some(exchange) = self.live(stream) else { return };
-        let shown = exchange.stages.iter().any(|stage| stage.response.shown);
         for stage in &mut exchange.stages {
             stage.request.stop();
             stage.response = Half::default();
         }
         let bodiless = response.body.is_empty();
-        if shown {
+        if exchange.responding {
             exchange.response.take(Part::Headers(response.headers), bodiless);
             exchange.response.take(Part::Data(response.body), true);
             self.finish(stream, ending);
@@ -102,12 +101,17 @@ impl Worker {
     }
 
     fn delete(&mut self, spot: Spot) {
-        let Some((vm, context)) = self.seat(spot) else { return };
-        self.call(Some(spot.stream), vm, |vm| {
-            vm.on_done(context)?;
-            vm.on_delete(context)?;
-            vm.state().streams.remove(&context);
-            Ok(())
-        });
+        if let Some((vm, context)) = self.seat(spot) {
+            self.call(Some(spot.stream), vm, |vm| {
+                vm.on_done(context)?;
+                vm.on_delete(context)?;
+                vm.state().streams.remove(&context);
+                Ok(())
+            });
+        }
+        let stage = self.streams.get(&spot.stream).and_then(|exchange| exchange.stages.get(spot.stage));
+        if let Some((vm, root)) = stage.filter(|stage| stage.context.is_some()).map(|stage| (stage.vm, stage.root)) {
+            self.vms.exit(vm, root);
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
 use super::{
     half::{Half, Passed},
     outcome::{Cost, Ending, Outcome},
+    vms::Seat,
 };
 
 /// One stream.
@@ -20,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) request: Passed,
     /// What has reached the client.
     pub(super) response: Passed,
+    /// Whether a response has come, from the upstream or in its place.
+    pub(super) responding: bool,
     /// How the stream ends once an answer that was given in the upstream's place has reached the client.
     pub(super) answer: Option<Ending>,
     /// The gateway's answer, given before any plugin saw the request.
@@ -89,7 +92,7 @@ impl Way {
 }
 
 impl Stage {
-    pub(super) fn new(vm: u32, root: u32, context: Option<u32>) -> Self {
+    pub(super) fn new(Seat { vm, root }: Seat, context: Option<u32>) -> Self {
         Self { vm, root, context, begun: false, request: Half::default(), response: Half::default() }
     }
 

@@ -30,8 +30,7 @@ pub(super) enum Held {
 #[derive(Debug, Default)]
 pub(super) struct Half {
     arrived: VecDeque<(Part, bool)>,
-    /// Whether the headers have been shown, and whether the last piece has.
-    pub(super) shown: bool,
+    /// Whether the last piece has been shown.
     pub(super) end_shown: bool,
     pub(super) held: Option<Held>,
     headers_passed: bool,

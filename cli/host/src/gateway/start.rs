@@ -38,24 +38,14 @@ pub(super) enum Refused {
     Trapped(Fault),
 }
 
-impl Refused {
-    pub(super) fn with_logs(self, logs: Vec<LogLine>) -> StartError {
-        match self {
-            Self::By(callback) => StartError::Refused(Refusal { callback, logs }),
-            Self::Trapped(fault) => StartError::Trapped(fault, logs),
-        }
-    }
-}
-
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
         Self::Trapped(fault)
     }
 }
 
-/// Gives a plugin a root context in a VM, and its configuration; gives the context's number.
-pub(super) fn configure(vm: &mut Vm, plugin: &Rc<Plugin>) -> Result<u32, Refused> {
-    let root = vm.state().allocate_context();
+/// Gives a plugin this root context in a VM, and its configuration.
+pub(super) fn configure(vm: &mut Vm, root: u32, plugin: &Rc<Plugin>) -> Result<(), Refused> {
     vm.state().roots.insert(root, Rc::clone(plugin));
     vm.on_context_create(root, 0)?;
     if !vm.on_vm_start(root)? {
@@ -64,5 +54,5 @@ pub(super) fn configure(vm: &mut Vm, plugin: &Rc<Plugin>) -> Result<u32, Refused
     if !vm.on_configure(root)? {
         return Err(Refused::By("proxy_on_configure"));
     }
-    Ok(root)
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use crate::{
+    module::ModuleError,
     plugin::{FailStrategy, Plugin},
     shared::Shared,
     state::{Effect, VmState},
@@ -11,7 +12,7 @@ use crate::{
     vm::{Fault, Vm},
 };
 
-use super::start::{StartError, configure};
+use super::start::{Refusal, Refused, StartError, configure};
 
 /// What VMs are made with.
 #[derive(Clone)]
@@ -35,16 +36,36 @@ pub(super) struct Hosted {
     maker: Rc<Plugin>,
     /// Gone once the guest has trapped.
     pub(super) vm: Result<Box<Vm>, Fault>,
+    roots: Vec<Root>,
 }
 
-/// A plugin in force: where it lives.
+/// A root context, and who needs it.
+struct Root {
+    context: u32,
+    plugin: Rc<Plugin>,
+    /// How often it stands in the chain in force.
+    filters: usize,
+    streams: usize,
+}
+
+/// A plugin in force.
 pub(super) struct Filter {
     pub(super) plugin: Rc<Plugin>,
-    /// The number of its VM, and its root context there.
-    pub(super) vm: u32,
-    pub(super) root: u32,
+    /// Where it lives. Nowhere: this thread's VM did not take the configuration that another one had taken, and then Envoy
+    /// lets requests pass without the plugin, whatever its fail strategy.
+    pub(super) seat: Option<Seat>,
     started: Duration,
 }
+
+/// A place of a plugin: the number of its VM, and its root context there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    pub(super) vm: u32,
+    pub(super) root: u32,
+}
+
+/// The VMs of no worker: what they ask for reaches nobody.
+pub(super) const NOBODYS: VmId = VmId { worker: usize::MAX, number: 0 };
 
 impl Surroundings {
     /// A VM for `plugin`, with nothing configured yet.
@@ -53,13 +74,28 @@ impl Surroundings {
         Ok(Vm::start(&plugin.module, state)?)
     }
 
-    /// What goes wrong where a plugin is configured, with what it has logged.
-    pub(super) fn configure(&self, vm: &mut Vm, plugin: &Rc<Plugin>) -> Result<u32, StartError> {
-        configure(vm, plugin).map_err(|refused| {
-            let mut shared = self.shared.get();
-            let now = shared.clock.now();
-            refused.with_logs(shared.logs.take(now))
-        })
+    /// Why a plugin does not start, with what it has logged.
+    pub(super) fn start_error(&self, refused: &Refused) -> StartError {
+        let mut shared = self.shared.get();
+        let now = shared.clock.now();
+        let logs = shared.logs.take(now);
+        match refused {
+            Refused::By(callback) => StartError::Refused(Refusal { callback, logs }),
+            Refused::Trapped(fault) => StartError::Trapped(fault.clone(), logs),
+        }
+    }
+
+    /// Tries a plugin in a VM of its own, which is dropped after it.
+    pub(super) fn try_out(&self, plugin: &Rc<Plugin>) -> Result<(), StartError> {
+        let mut vm = self.start_vm(plugin, NOBODYS, Thread::Canary)?;
+        let root = vm.state().allocate_context();
+        configure(&mut vm, root, plugin).map_err(|refused| self.start_error(&refused))
+    }
+}
+
+impl Root {
+    fn is_needed(&self) -> bool {
+        self.filters > 0 || self.streams > 0
     }
 }
 
@@ -72,31 +108,119 @@ impl Vms {
         self.thread
     }
 
-    /// Puts a plugin into the VM that is its own, which is made where there is none; plugins before it may share it.
+    /// Puts a plugin into force, in a VM that it shares or that is made for it.
     pub(super) fn place(&mut self, plugin: &Rc<Plugin>) -> Result<Filter, StartError> {
-        let started = self.around.shared.get().clock.now();
-        let known = self.list.iter_mut().find(|hosted| hosted.vm.is_ok() && hosted.maker.shares_vm_with(plugin));
-        if let Some(Hosted { number, vm: Ok(vm), .. }) = known {
-            let root = self.around.configure(vm, plugin)?;
-            return Ok(Filter { plugin: Rc::clone(plugin), vm: *number, root, started });
+        let seat = Some(self.seat(plugin)?);
+        Ok(Filter { plugin: Rc::clone(plugin), seat, started: self.now() })
+    }
+
+    /// As [`Self::place`], where another VM has taken the configuration already.
+    pub(super) fn place_or_leave_out(&mut self, plugin: &Rc<Plugin>) -> Filter {
+        let seat = self.seat(plugin).ok();
+        Filter { plugin: Rc::clone(plugin), seat, started: self.now() }
+    }
+
+    /// Takes a plugin out of force; streams may still need it.
+    pub(super) fn remove(&mut self, filter: &Filter) {
+        if let Some(Seat { vm, root }) = filter.seat
+            && let Some(needed) = self.root(vm, root)
+        {
+            needed.filters = needed.filters.saturating_sub(1);
+            self.leave(vm, root);
         }
+    }
+
+    /// A stream enters a plugin; gives its context there, unless the VM is gone.
+    pub(super) fn enter(&mut self, seat: Seat) -> Option<u32> {
+        let context = self.vm(seat.vm).ok()?.state().allocate_context();
+        self.root(seat.vm, seat.root)?.streams += 1;
+        Some(context)
+    }
+
+    /// A stream has left a plugin.
+    pub(super) fn exit(&mut self, vm: u32, root: u32) {
+        if let Some(needed) = self.root(vm, root) {
+            needed.streams = needed.streams.saturating_sub(1);
+            self.leave(vm, root);
+        }
+    }
+
+    fn seat(&mut self, plugin: &Rc<Plugin>) -> Result<Seat, StartError> {
+        let known = self.list.iter_mut().find(|hosted| hosted.vm.is_ok() && hosted.maker.shares_vm_with(plugin));
+        let Some(hosted) = known else { return self.new_vm(plugin) };
+        if let Some(root) = hosted.roots.iter_mut().find(|root| root.filters > 0 && root.plugin.is_same_as(plugin)) {
+            root.filters += 1;
+            return Ok(Seat { vm: hosted.number, root: root.context });
+        }
+        let vm = hosted.number;
+        self.configure(vm, plugin)
+    }
+
+    fn new_vm(&mut self, plugin: &Rc<Plugin>) -> Result<Seat, StartError> {
         let number = self.next_number;
         self.next_number += 1;
-        let mut vm = self.around.start_vm(plugin, VmId { worker: self.worker, number }, self.thread)?;
-        let root = self.around.configure(&mut vm, plugin)?;
-        self.list.push(Hosted { number, maker: Rc::clone(plugin), vm: Ok(Box::new(vm)) });
-        Ok(Filter { plugin: Rc::clone(plugin), vm: number, root, started })
+        let vm = self.around.start_vm(plugin, VmId { worker: self.worker, number }, self.thread)?;
+        self.list.push(Hosted { number, maker: Rc::clone(plugin), vm: Ok(Box::new(vm)), roots: Vec::new() });
+        self.configure(number, plugin)
+    }
+
+    /// Gives a plugin a root context. One that it refuses is done at once.
+    fn configure(&mut self, number: u32, plugin: &Rc<Plugin>) -> Result<Seat, StartError> {
+        let Some(Hosted { vm: Ok(vm), roots, .. }) = self.list.iter_mut().find(|hosted| hosted.number == number) else {
+            return Err(StartError::Module(ModuleError::Engine("the VM is gone".to_owned())));
+        };
+        let root = vm.state().allocate_context();
+        let configured = configure(vm, root, plugin);
+        roots.push(Root { context: root, plugin: Rc::clone(plugin), filters: 1, streams: 0 });
+        let seat = Seat { vm: number, root };
+        let Err(refused) = configured else { return Ok(seat) };
+        let error = self.around.start_error(&refused);
+        if let Refused::Trapped(fault) = refused {
+            self.lose(number, fault);
+        }
+        self.remove(&Filter { plugin: Rc::clone(plugin), seat: Some(seat), started: Duration::ZERO });
+        Err(error)
+    }
+
+    /// Bids farewell to a root context that nobody needs any more; without any, the VM goes too.
+    fn leave(&mut self, number: u32, root: u32) {
+        let Some(hosted) = self.list.iter_mut().find(|hosted| hosted.number == number) else { return };
+        let Some(position) = hosted.roots.iter().position(|known| known.context == root && !known.is_needed()) else {
+            return;
+        };
+        hosted.roots.remove(position);
+        let bidden = hosted.vm.as_mut().map_or(Ok(()), |vm| vm.bid_farewell(root));
+        let unneeded = hosted.roots.is_empty();
+        if let Err(fault) = bidden {
+            self.lose(number, fault);
+        }
+        if unneeded {
+            // Even where the guest is not done yet: Envoy asks, and does not wait.
+            self.list.retain(|hosted| hosted.number != number);
+        }
+    }
+
+    fn root(&mut self, vm: u32, root: u32) -> Option<&mut Root> {
+        let hosted = self.list.iter_mut().find(|hosted| hosted.number == vm)?;
+        hosted.roots.iter_mut().find(|known| known.context == root)
+    }
+
+    fn now(&self) -> Duration {
+        self.around.shared.get().clock.now()
     }
 
     /// Starts the VM of a plugin that has trapped anew, where its strategy and the time allow it.
     pub(super) fn reload(&mut self, filter: &mut Filter) {
-        let FailStrategy::Reload { backoff } = filter.plugin.fail_strategy else { return };
-        if self.vm(filter.vm).is_ok() || self.around.shared.get().clock.now() < filter.started + backoff {
+        let (FailStrategy::Reload { backoff }, Some(seat)) = (filter.plugin.fail_strategy, filter.seat) else { return };
+        if self.vm(seat.vm).is_ok() || self.now() < filter.started + backoff {
             return;
         }
         match self.place(&filter.plugin) {
-            Ok(reloaded) => *filter = reloaded,
-            Err(_) => filter.started = self.around.shared.get().clock.now(),
+            Ok(reloaded) => {
+                self.remove(filter);
+                *filter = reloaded;
+            }
+            Err(_) => filter.started = self.now(),
         }
     }
 
@@ -110,6 +234,17 @@ impl Vms {
             Some(Hosted { vm, .. }) => vm.as_deref_mut().map_err(|fault| Some(&*fault)),
             None => Err(None),
         }
+    }
+
+    /// Whether there is a VM that a plugin could share.
+    pub(super) fn has_vm_for(&self, plugin: &Plugin) -> bool {
+        self.list.iter().any(|hosted| hosted.vm.is_ok() && hosted.maker.shares_vm_with(plugin))
+    }
+
+    /// Whether a plugin is in force.
+    pub(super) fn has_plugin(&self, plugin: &Plugin) -> bool {
+        let sharing = self.list.iter().filter(|hosted| hosted.vm.is_ok() && hosted.maker.shares_vm_with(plugin));
+        sharing.flat_map(|hosted| &hosted.roots).any(|root| root.filters > 0 && root.plugin.is_same_as(plugin))
     }
 
     /// Whether a root context lives.

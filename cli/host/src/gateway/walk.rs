@@ -54,9 +54,6 @@ impl Worker {
             };
             self.begin(spot);
             let waiting = self.vms.vm(vm).map_or(0, |vm| vm.state().effects.len());
-            if let Some(half) = self.half(spot) {
-                half.shown = true;
-            }
             let Some(action) = self.call(Some(spot.stream), vm, |vm| show(vm, context, spot.way, part, end)) else {
                 self.fail(spot);
                 return;

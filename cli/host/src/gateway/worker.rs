@@ -33,16 +33,42 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts the plugins of a chain.
-    pub(super) fn start(
-        number: usize,
-        thread: Thread,
-        chain: &[Rc<Plugin>],
-        around: Surroundings,
-    ) -> Result<Self, StartError> {
-        let mut vms = Vms::new(number, thread, around);
-        let filters = chain.iter().map(|plugin| vms.place(plugin)).collect::<Result<_, _>>()?;
-        Ok(Self { vms, filters, streams: BTreeMap::new(), next_stream: 1, forwarded: Vec::new() })
+    /// A worker without plugins.
+    pub(super) fn new(number: usize, thread: Thread, around: Surroundings) -> Self {
+        Self {
+            vms: Vms::new(number, thread, around),
+            filters: Vec::new(),
+            streams: BTreeMap::new(),
+            next_stream: 1,
+            forwarded: Vec::new(),
+        }
+    }
+
+    /// Puts a plugin at the end of the chain.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub(super) fn add(&mut self, plugin: &Rc<Plugin>) -> Result<(), StartError> {
+        self.filters.push(self.vms.place(plugin)?);
+        Ok(())
+    }
+
+    /// As [`Self::add`], for a plugin that has started elsewhere: where it does not start here, it is left out.
+    pub(super) fn add_or_leave_out(&mut self, plugin: &Rc<Plugin>) {
+        self.filters.push(self.vms.place_or_leave_out(plugin));
+    }
+
+    /// Takes the first plugins of the chain out of force.
+    pub(super) fn remove_first(&mut self, count: usize) {
+        for filter in self.filters.drain(..count.min(self.filters.len())) {
+            self.vms.remove(&filter);
+        }
+        self.carry_out_effects();
+    }
+
+    /// How many plugins the chain has.
+    pub(super) fn chain_len(&self) -> usize {
+        self.filters.len()
     }
 
     /// A client opens a stream with its headers; gives the stream's number.
@@ -61,6 +87,15 @@ impl Worker {
         } else {
             self.receive_request(number, Part::Headers(downstream::received(&headers, number)), end);
         }
+        number
+    }
+
+    /// As [`Self::open`], where the gateway itself answers.
+    pub(super) fn refuse(&mut self, response: HttpResponse, why: &'static str) -> u32 {
+        let number = self.next_stream;
+        self.next_stream += 1;
+        let (refusal, ending) = (Some(response), Some(Ending::Refused(why)));
+        self.streams.insert(number, Exchange { refusal, ending, ..Exchange::default() });
         number
     }
 
@@ -156,12 +191,11 @@ impl Worker {
         let mut stages = Vec::with_capacity(self.filters.len());
         for filter in &mut self.filters {
             self.vms.reload(filter);
-            let vm = self.vms.vm(filter.vm);
-            if vm.is_err() && filter.plugin.fail_strategy == FailStrategy::Open {
-                continue;
+            let Some(seat) = filter.seat else { continue };
+            let context = self.vms.enter(seat);
+            if context.is_some() || filter.plugin.fail_strategy != FailStrategy::Open {
+                stages.push(Stage::new(seat, context));
             }
-            let context = vm.ok().map(|vm| vm.state().allocate_context());
-            stages.push(Stage::new(filter.vm, filter.root, context));
         }
         stages
     }
@@ -173,7 +207,9 @@ impl Worker {
     }
 
     pub(super) fn respond(&mut self, stream: u32, part: Part, end: bool) {
-        let last = self.streams.get(&stream).and_then(|exchange| exchange.stages.len().checked_sub(1));
+        let Some(exchange) = self.live(stream) else { return };
+        exchange.responding = true;
+        let last = exchange.stages.len().checked_sub(1);
         self.deliver(last.map(|stage| Spot { stream, stage, way: Way::Response }), stream, part, end);
         self.carry_out_effects();
     }
@@ -198,6 +234,10 @@ impl Worker {
     /// What callbacks asked for happens once they have returned, in the order in which they asked.
     pub(super) fn carry_out_effects(&mut self) {
         while let Some((vm, context, effect)) = self.vms.next_effect() {
+            if let Effect::Delete = effect {
+                self.call(None, vm, |vm| vm.delete_root(context));
+                continue;
+            }
             let Some(stream) = self.vms.vm(vm).ok().and_then(|vm| vm.state().streams.get(&context)) else { continue };
             let (stream, stage) = (stream.number, stream.stage);
             match effect {
@@ -205,6 +245,7 @@ impl Worker {
                 Effect::Continue(_) => self.resume(Spot { stream, stage, way: Way::Request }),
                 Effect::Close => self.finish(stream, Ending::Closed),
                 Effect::Answer(local) => self.answer_locally(stream, local),
+                Effect::Delete => {}
             }
         }
     }

@@ -3,12 +3,19 @@
 use crate::{
     abi::Status,
     guest::{Guest, HostResult},
+    state::Effect,
 };
 
-/// The plugin has finished what kept it from being deleted. Only a VM that is shut down waits for that, and this host
-/// shuts none down: there is nothing to release.
-pub(super) fn done(_guest: &mut Guest<'_, '_>) -> HostResult {
-    Err(Status::NotFound.into())
+/// The plugin has finished what kept its root context from being deleted, which then happens. Only one that answered
+/// `on_done` with false is waited for.
+pub(super) fn done(guest: &mut Guest<'_, '_>) -> HostResult {
+    let state = guest.state();
+    let root = state.root().context;
+    if !state.leaving.remove(&root) {
+        return Err(Status::NotFound.into());
+    }
+    state.effects.push_back((root, Effect::Delete));
+    Ok(())
 }
 
 /// Makes the following calls work on behalf of another context: a root context or a live stream; 0 is
