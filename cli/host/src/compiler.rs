@@ -18,6 +18,7 @@ use crate::{
     module::{self, ModuleError},
     plugin::Plugin,
     shared::Shared,
+    shared_data::SharedData,
     state::{MEMORY_BYTES, VmState},
     thread::{Thread, VmId},
     trace::Recorder,
@@ -124,7 +125,7 @@ impl Compiler {
     /// As [`Self::compile`], and a trap at start.
     pub fn check(&self, bytes: &[u8]) -> Result<Module, ModuleError> {
         let module = self.compile(bytes)?;
-        let shared = Shared::new(VirtualClock::default());
+        let shared = Shared::new(VirtualClock::default(), SharedData::default());
         let id = VmId { worker: 0, number: 0 };
         let plugin = Rc::new(Plugin::new(&module, Vec::new()));
         Vm::start(&module, VmState::new(shared, &Recorder::default(), id, Thread::Base, plugin))?;

@@ -5,6 +5,7 @@ mod callouts;
 mod ending;
 mod exchange;
 mod half;
+mod inspection;
 mod lifecycle;
 mod outcome;
 mod start;
@@ -19,6 +20,7 @@ use crate::{
     headers::HeaderMap,
     logs::LogLine,
     shared::Shared,
+    shared_data::{SharedDataRace, SharedEntry},
     state::Dispatched,
     thread::{RootId, VmId},
     trace::{Recorder, Sample, TraceLine},
@@ -61,6 +63,10 @@ pub struct GatewayConfig {
     pub workers: usize,
     /// Which VMs it makes beside theirs.
     pub startup: Startup,
+    /// What other plugins have left in the shared data before this gateway starts.
+    pub shared_data: Vec<SharedEntry>,
+    /// Where they get ahead of a plugin's write.
+    pub races: Vec<SharedDataRace>,
     /// Whether every call between host and guest is recorded, for [`Gateway::take_trace`].
     pub trace: bool,
     /// Whether what each callback costs is recorded, for [`Gateway::take_profile`].

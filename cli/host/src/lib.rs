@@ -39,8 +39,10 @@ pub use gateway::{
 };
 pub use headers::HeaderMap;
 pub use logs::LogLine;
+pub use metrics::{MetricReading, MetricValue};
 pub use module::ModuleError;
 pub use plugin::{FailStrategy, Plugin};
+pub use shared_data::{SharedDataRace, SharedEntry};
 pub use state::LocalResponse;
 pub use thread::Thread;
 pub use trace::{Sample, TraceLine};

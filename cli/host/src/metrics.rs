@@ -2,9 +2,38 @@
 
 use crate::abi::{MetricType, Status};
 
+/// A metric and what it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricReading {
+    /// Its name.
+    pub name: String,
+    /// What it shows.
+    pub value: MetricValue,
+}
+
+/// What a metric shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricValue {
+    /// What was counted.
+    Counter(u64),
+    /// The value that was set last, moved since then; one below zero has gone around the end of the numbers.
+    Gauge(u64),
+    /// What was recorded.
+    Histogram {
+        /// In their order; at most 65,536 in all histograms of a gateway.
+        values: Vec<u64>,
+        /// How many have found no room.
+        dropped: u64,
+    },
+}
+
 /// The metrics that plugins have defined.
 #[derive(Debug, Default)]
-pub(crate) struct Metrics(Vec<Metric>);
+pub(crate) struct Metrics {
+    list: Vec<Metric>,
+    /// How many values all histograms hold.
+    recorded: usize,
+}
 
 /// A metric of [`Metrics`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,37 +53,45 @@ struct Metric {
     kind: MetricType,
     name: String,
     value: u64,
+    /// Of a histogram; `value` counts those that have found no room.
+    recorded: Vec<u64>,
 }
 
 /// The bound on the metrics of a gateway, and on the numbers of each kind in a VM.
 const MAX_METRICS: usize = 16_384;
+/// The bound on the values that histograms hold.
+const MAX_RECORDED: usize = 65_536;
 
 impl Metrics {
     /// The metric of this kind and name; the same one for the same name.
     pub(crate) fn define(&mut self, kind: MetricType, name: String) -> Result<MetricIndex, Status> {
-        let known = self.0.iter().position(|metric| metric.kind == kind && metric.name == name);
-        if known.is_none() && self.0.len() >= MAX_METRICS {
+        let known = self.list.iter().position(|metric| metric.kind == kind && metric.name == name);
+        if known.is_none() && self.list.len() >= MAX_METRICS {
             return Err(Status::InternalFailure);
         }
         Ok(MetricIndex(known.unwrap_or_else(|| {
-            self.0.push(Metric { kind, name, value: 0 });
-            self.0.len() - 1
+            self.list.push(Metric { kind, name, value: 0, recorded: Vec::new() });
+            self.list.len() - 1
         })))
     }
 
     /// Sets a gauge, or adds a value to a counter or a histogram.
     pub(crate) fn record(&mut self, metric: MetricIndex, value: u64) {
-        let Some(metric) = self.0.get_mut(metric.0) else { return };
+        let Some(metric) = self.list.get_mut(metric.0) else { return };
         match metric.kind {
             MetricType::Gauge => metric.value = value,
-            MetricType::Histogram => {}
+            MetricType::Histogram if self.recorded < MAX_RECORDED => {
+                metric.recorded.push(value);
+                self.recorded += 1;
+            }
+            MetricType::Histogram => metric.value += 1,
             MetricType::Counter => metric.value = metric.value.wrapping_add(value),
         }
     }
 
     /// Moves a gauge, below zero around the end of the numbers, or a counter upwards.
     pub(crate) fn increment(&mut self, metric: MetricIndex, offset: i64) -> Result<(), Status> {
-        let metric = self.0.get_mut(metric.0).ok_or(Status::NotFound)?;
+        let metric = self.list.get_mut(metric.0).ok_or(Status::NotFound)?;
         match metric.kind {
             MetricType::Counter if offset <= 0 => return Err(Status::BadArgument),
             MetricType::Counter | MetricType::Gauge => metric.value = metric.value.wrapping_add_signed(offset),
@@ -65,10 +102,30 @@ impl Metrics {
 
     /// The value of a counter or a gauge.
     pub(crate) fn value(&self, metric: MetricIndex) -> Result<u64, Status> {
-        match self.0.get(metric.0).ok_or(Status::NotFound)? {
+        match self.list.get(metric.0).ok_or(Status::NotFound)? {
             Metric { kind: MetricType::Histogram, .. } => Err(Status::BadArgument),
             metric => Ok(metric.value),
         }
+    }
+}
+
+impl Metrics {
+    /// Every metric, in the order of their names.
+    pub(crate) fn readings(&self) -> Vec<MetricReading> {
+        let mut readings: Vec<_> = self.list.iter().map(Metric::reading).collect();
+        readings.sort_by(|a, b| a.name.cmp(&b.name));
+        readings
+    }
+}
+
+impl Metric {
+    fn reading(&self) -> MetricReading {
+        let value = match self.kind {
+            MetricType::Counter => MetricValue::Counter(self.value),
+            MetricType::Gauge => MetricValue::Gauge(self.value),
+            MetricType::Histogram => MetricValue::Histogram { values: self.recorded.clone(), dropped: self.value },
+        };
+        MetricReading { name: self.name.clone(), value }
     }
 }
 
@@ -102,7 +159,7 @@ impl MetricIds {
 
 #[cfg(test)]
 mod tests {
-    use super::{MetricIds, Metrics};
+    use super::{MAX_RECORDED, MetricIds, MetricReading, MetricValue, Metrics};
     use crate::abi::{MetricType, Status};
 
     #[test]
@@ -116,6 +173,19 @@ mod tests {
         let histogram = metrics.define(MetricType::Histogram, "h".into()).unwrap();
         metrics.record(histogram, 5);
         assert_eq!(metrics.value(histogram), Err(Status::BadArgument));
+    }
+
+    #[test]
+    fn what_metrics_show_can_be_read() {
+        let mut metrics = Metrics::default();
+        let histogram = metrics.define(MetricType::Histogram, "h".into()).unwrap();
+        let gauge = metrics.define(MetricType::Gauge, "g".into()).unwrap();
+        metrics.record(gauge, 7);
+        let values: Vec<_> = (0..).take(MAX_RECORDED).collect();
+        values.iter().chain(&[1, 2]).for_each(|value| metrics.record(histogram, *value));
+        let reading = |name: &str, value| MetricReading { name: name.into(), value };
+        let histogram = MetricValue::Histogram { values, dropped: 2 };
+        assert_eq!(metrics.readings(), [reading("g", MetricValue::Gauge(7)), reading("h", histogram)]);
     }
 
     #[test]

@@ -24,11 +24,11 @@ pub(crate) struct SharedState {
 }
 
 impl Shared {
-    pub(crate) fn new(clock: VirtualClock) -> Self {
+    pub(crate) fn new(clock: VirtualClock, data: SharedData) -> Self {
         Self(Rc::new(RefCell::new(SharedState {
             clock,
             clusters: None,
-            data: SharedData::default(),
+            data,
             queues: SharedQueues::default(),
             metrics: Metrics::default(),
             logs: Logs::default(),

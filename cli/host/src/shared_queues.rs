@@ -7,7 +7,8 @@ use crate::{abi::Status, thread::RootId};
 /// Queues by their numbers, which begin at 1.
 #[derive(Debug, Default)]
 pub(crate) struct SharedQueues {
-    names: BTreeMap<String, u32>,
+    /// By `vm_id` and name.
+    names: BTreeMap<(String, String), u32>,
     queues: BTreeMap<u32, Queue>,
     /// Root contexts that are to be told of a message, with the queue's number.
     ready: VecDeque<(RootId, u32)>,
@@ -25,8 +26,9 @@ const MAX_QUEUES: usize = 1024;
 const MAX_MESSAGES: usize = 65_536;
 
 impl SharedQueues {
-    /// The number of the queue `name`; the same one for the same name.
-    pub(crate) fn register(&mut self, name: String, root: RootId) -> Result<u32, Status> {
+    /// The number of the queue `name` of a `vm_id`; the same one for the same name.
+    pub(crate) fn register(&mut self, vm_id: &str, name: String, root: RootId) -> Result<u32, Status> {
+        let name = (vm_id.to_owned(), name);
         let next = u32::try_from(self.names.len() + 1).map_err(|_| Status::InternalFailure)?;
         if self.names.len() >= MAX_QUEUES && !self.names.contains_key(&name) {
             return Err(Status::InternalFailure);
@@ -36,8 +38,8 @@ impl SharedQueues {
         Ok(id)
     }
 
-    pub(crate) fn resolve(&self, name: &str) -> Result<u32, Status> {
-        self.names.get(name).copied().ok_or(Status::NotFound)
+    pub(crate) fn resolve(&self, vm_id: &str, name: &str) -> Result<u32, Status> {
+        self.names.get(&(vm_id.to_owned(), name.to_owned())).copied().ok_or(Status::NotFound)
     }
 
     pub(crate) fn enqueue(&mut self, id: u32, message: Vec<u8>) -> Result<(), Status> {
@@ -72,9 +74,12 @@ mod tests {
     fn messages_come_out_in_order_and_tell_who_registered_last() {
         let [first, last] = [0, 1].map(|worker| RootId { vm: VmId { worker, number: 0 }, context: 1 });
         let mut queues = SharedQueues::default();
-        let id = queues.register("q".into(), first).unwrap();
-        assert_eq!(queues.register("q".into(), last), Ok(id));
-        assert_eq!((queues.resolve("q"), queues.resolve("other")), (Ok(id), Err(Status::NotFound)));
+        let id = queues.register("vm", "q".into(), first).unwrap();
+        assert_eq!(queues.register("vm", "q".into(), last), Ok(id));
+        assert_eq!(
+            [("vm", "q"), ("vm", "other"), ("", "q")].map(|(vm_id, name)| queues.resolve(vm_id, name)),
+            [Ok(id), Err(Status::NotFound), Err(Status::NotFound)]
+        );
         queues.enqueue(id, b"a".to_vec()).unwrap();
         queues.enqueue(id, b"b".to_vec()).unwrap();
         assert_eq!(queues.take_ready(), Some((last, id)));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use crate::{plugin::Plugin, shared::Shared, thread::Thread, trace::Recorder, world::World};
+use crate::{plugin::Plugin, shared::Shared, shared_data::SharedData, thread::Thread, trace::Recorder, world::World};
 
 use super::{
     Gateway, GatewayConfig,
@@ -51,7 +51,7 @@ impl<W: World> Gateway<W> {
     /// [`Self::update`] brings one. That is what a refused first configuration comes to where plugins are configured
     /// apart from the listener (Envoy's extension discovery service, which Istio uses).
     pub fn unconfigured(config: GatewayConfig, world: W) -> Self {
-        let shared = Shared::new(config.clock);
+        let shared = Shared::new(config.clock, SharedData::new(config.shared_data, config.races));
         let recorder = Recorder::new(config.trace, config.profile);
         let around = Surroundings { shared: shared.clone(), recorder: recorder.clone() };
         let serving = config.workers.max(1);

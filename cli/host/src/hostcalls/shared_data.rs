@@ -14,7 +14,8 @@ pub(super) fn get_shared_data(
     cas_out: u32,
 ) -> HostResult {
     let key = guest.read(key, key_size)?;
-    let found = guest.state().shared.get().data.value(&key).map(|(value, cas)| (value.to_vec(), cas));
+    let state = guest.state();
+    let found = state.shared.get().data.value(&state.maker.vm_id, &key).map(|(value, cas)| (value.to_vec(), cas));
     let (value, cas) = found.ok_or(Status::NotFound)?;
     guest.give(&value, data_out, size_out)?;
     guest.write_u32(cas_out, cas)
@@ -29,5 +30,6 @@ pub(super) fn set_shared_data(
     cas: u32,
 ) -> HostResult {
     let (key, value) = (guest.read(key, key_size)?, guest.read(value, value_size)?);
-    Ok(guest.state().shared.get().data.set(key, value, cas)?)
+    let state = guest.state();
+    Ok(state.shared.get().data.set(&state.maker.vm_id, key, value, cas)?)
 }

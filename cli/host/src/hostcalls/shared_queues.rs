@@ -1,18 +1,15 @@
 //! Section "Shared queues".
 
-use crate::{
-    abi::Status,
-    guest::{Guest, HostResult},
-};
+use crate::guest::{Guest, HostResult};
 
 pub(super) fn register_shared_queue(guest: &mut Guest<'_, '_>, name: u32, name_size: u32, id_out: u32) -> HostResult {
     let name = guest.read_text(name, name_size)?;
     let state = guest.state();
-    let id = state.shared.get().queues.register(name, state.root())?;
+    let id = state.shared.get().queues.register(&state.maker.vm_id, name, state.root())?;
     guest.write_u32(id_out, id)
 }
 
-/// All VMs of this gateway have the same, empty vm_id, as Istio leaves it.
+/// An empty `vm_id` is the caller's own.
 pub(super) fn resolve_shared_queue(
     guest: &mut Guest<'_, '_>,
     vm_id: u32,
@@ -21,11 +18,10 @@ pub(super) fn resolve_shared_queue(
     name_size: u32,
     id_out: u32,
 ) -> HostResult {
-    let (vm_id, name) = (guest.read(vm_id, vm_id_size)?, guest.read_text(name, name_size)?);
-    if !vm_id.is_empty() {
-        return Err(Status::NotFound.into());
-    }
-    let id = guest.state().shared.get().queues.resolve(&name)?;
+    let (vm_id, name) = (guest.read_text(vm_id, vm_id_size)?, guest.read_text(name, name_size)?);
+    let state = guest.state();
+    let vm_id = if vm_id.is_empty() { &state.maker.vm_id } else { &vm_id };
+    let id = state.shared.get().queues.resolve(vm_id, &name)?;
     guest.write_u32(id_out, id)
 }
 
