@@ -49,8 +49,8 @@ pub(crate) struct VmState {
     /// Root contexts that nobody needs any more, and with which the guest is not done yet.
     pub(crate) leaving: BTreeSet<u32>,
     next_context: u32,
-    /// Whether a plugin is being configured: its configuration is there only then.
-    pub(crate) configuring: bool,
+    /// The root context that is being configured: its configuration is there only then.
+    pub(crate) configuring: Option<u32>,
     /// The context whose callback runs.
     pub(crate) current_context: u32,
     /// The context on whose behalf host calls work; 0: the current one.
@@ -138,7 +138,7 @@ impl VmState {
             roots: BTreeMap::new(),
             leaving: BTreeSet::new(),
             next_context: 1,
-            configuring: false,
+            configuring: None,
             current_context: 0,
             effective_context: 0,
             streams: BTreeMap::new(),
@@ -205,6 +205,13 @@ impl Stream {
 }
 
 impl Message {
+    /// Makes trailers where there are none and may be some.
+    pub(crate) fn fill_trailers(&mut self) {
+        if self.trailers_open {
+            self.trailers.get_or_insert_default();
+        }
+    }
+
     /// The plugin lets go of everything.
     pub(crate) fn close(&mut self) {
         (self.headers_open, self.body_open, self.trailers_open) = (false, false, false);

@@ -151,10 +151,10 @@ impl Vm {
     pub(crate) fn on_configure(&mut self, root: u32) -> Result<bool, Fault> {
         self.enter(root);
         let size = wire_size(self.state().plugin().map_or(0, |plugin| plugin.configuration.len()));
-        self.state().configuring = true;
+        self.state().configuring = Some(root);
         let callback = self.callbacks.on_configure.clone();
         let accepted = self.call("proxy_on_configure", callback.as_ref(), (root, size))? != Some(0);
-        self.state().configuring = false;
+        self.state().configuring = None;
         Ok(accepted)
     }
 

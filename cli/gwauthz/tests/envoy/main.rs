@@ -7,6 +7,7 @@
     reason = "a test fails by panicking and says why"
 )]
 
+mod chains;
 mod embedded;
 mod gateway;
 mod http;

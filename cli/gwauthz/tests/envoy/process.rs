@@ -39,7 +39,7 @@ pub(crate) struct Listener {
 impl Envoy {
     /// Starts Envoy with a configuration that it refuses; what it logged before it ended.
     pub(crate) fn refusal(plugin: &Path, listener: Listener) -> String {
-        let mut envoy = Self::spawn(plugin, &[listener], &[("upstream", NOBODY)]);
+        let mut envoy = Self::spawn(&bootstrap(plugin, &[listener], &[("upstream", NOBODY)]));
         let deadline = Instant::now() + START;
         while envoy.process.try_wait().expect("ask for envoy's exit status").is_none() {
             assert!(Instant::now() < deadline, "envoy goes on with a configuration that the plugin refuses");
@@ -53,7 +53,12 @@ impl Envoy {
     /// # Panics
     /// Where Envoy is not there, ends early, or is not ready in time; its log is in the message.
     pub(crate) fn start(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Self {
-        let mut envoy = Self::spawn(plugin, listeners, clusters);
+        Self::start_from(&bootstrap(plugin, listeners, clusters))
+    }
+
+    /// As [`Self::start`], from a whole configuration.
+    pub(crate) fn start_from(bootstrap: &Value) -> Self {
+        let mut envoy = Self::spawn(bootstrap);
         let deadline = Instant::now() + START;
         while envoy.listeners.is_empty() {
             match envoy.ready_listeners() {
@@ -80,13 +85,12 @@ impl Envoy {
         self.listeners.iter().find(|(listener, _)| listener == name).expect("a configured listener").1
     }
 
-    fn spawn(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Self {
+    fn spawn(bootstrap: &Value) -> Self {
         let bin = env::var_os("GWAUTHZ_INTEROP_BIN")
             .expect("GWAUTHZ_INTEROP_BIN names the folder of envoy: run `cargo xtask test`");
         let folder = TempDir::new().expect("a temporary folder");
         let file = |name: &str| folder.path().join(name);
-        fs::write(file("bootstrap.json"), bootstrap(plugin, listeners, clusters).to_string())
-            .expect("write the bootstrap");
+        fs::write(file("bootstrap.json"), bootstrap.to_string()).expect("write the bootstrap");
         let log = fs::File::create(file("log")).expect("create the log");
         let process = Command::new(PathBuf::from(bin).join("envoy"))
             .arg("--config-path")
@@ -139,8 +143,9 @@ impl Drop for Envoy {
     }
 }
 
-fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Value {
+pub(crate) fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Value {
     json!({
+        "node": {"id": "gwauthz", "cluster": "gwauthz"},
         "admin": {"address": socket("127.0.0.1:0".parse().expect("an address"))},
         "static_resources": {
             "listeners": listeners.iter().map(|wanted| listener(plugin, wanted)).collect::<Vec<_>>(),

@@ -3,14 +3,15 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Part, Plugin, VirtualClock,
-    World,
+    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, Part, Plugin, Startup,
+    VirtualClock, World,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -59,7 +60,7 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_the_plugin() {
 }
 
 /// Guests by name: each file of the folder behind the prelude.
-fn guests() -> Vec<(String, String)> {
+pub(crate) fn guests() -> Vec<(String, String)> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests"));
     let prelude = fs::read_to_string(folder.join("prelude.wat")).expect("the prelude");
     let mut files: Vec<PathBuf> =
@@ -81,57 +82,84 @@ const CONTEXT: usize = 8;
 
 /// Where the two traces part, if they do.
 fn difference(module: &Path, plugin_config: &Value, requests: &[Request]) -> Option<String> {
-    let (real, embedded) = (real(module, plugin_config, requests), embedded(module, plugin_config, requests));
+    parting(&real(module, plugin_config, requests), &embedded(module, plugin_config, requests))
+}
+
+/// Where two traces part, if they do.
+pub(crate) fn parting(real: &[String], embedded: &[String]) -> Option<String> {
     if real == embedded {
         return None;
     }
-    let parting = real.iter().zip(&embedded).take_while(|(real, embedded)| real == embedded).count();
+    let parting = real.iter().zip(embedded).take_while(|(real, embedded)| real == embedded).count();
     let around = |trace: &[String]| {
         let shown: Vec<_> = trace.iter().skip(parting.saturating_sub(CONTEXT)).take(2 * CONTEXT).cloned().collect();
         shown.join("\n  ")
     };
-    Some(format!("they part at call {parting}; Envoy:\n  {}\nembedded:\n  {}", around(&real), around(&embedded)))
+    Some(format!("they part at call {parting}; Envoy:\n  {}\nembedded:\n  {}", around(real), around(embedded)))
 }
 
 /// The calls of Envoy's only worker, then what its clients got.
 fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
-    let authorization = Service::start(Reply::Text(SERVICE_BODY)).expect("an authorization service");
-    let upstream = Service::start(Reply::Text(UPSTREAM_BODY)).expect("an upstream");
-    let clusters =
-        [(AUTHORIZATION_CLUSTER, authorization.address), ("upstream", upstream.address), (REFUSING_CLUSTER, NOBODY)];
+    let around = Surroundings::start();
     let listener = Listener {
-        name: "guest".to_owned(),
+        name: LISTENER.to_owned(),
         vm_id: String::new(),
         plugin_config: plugin_config.clone(),
         normalize_path: false,
     };
-    let envoy = Envoy::start(module, &[listener], &clusters);
+    observed(&Envoy::start(module, &[listener], &around.clusters()), 1, requests)
+}
+
+/// The services of a real Envoy.
+pub(crate) struct Surroundings {
+    authorization: Service,
+    upstream: Service,
+}
+
+pub(crate) const LISTENER: &str = "guest";
+
+impl Surroundings {
+    pub(crate) fn start() -> Self {
+        Self {
+            authorization: Service::start(Reply::Text(SERVICE_BODY)).expect("an authorization service"),
+            upstream: Service::start(Reply::Text(UPSTREAM_BODY)).expect("an upstream"),
+        }
+    }
+
+    pub(crate) fn clusters(&self) -> [(&str, SocketAddr); 3] {
+        let (authorization, upstream) = (self.authorization.address, self.upstream.address);
+        [(AUTHORIZATION_CLUSTER, authorization), ("upstream", upstream), (REFUSING_CLUSTER, NOBODY)]
+    }
+}
+
+/// Sends requests through Envoy's only worker, whose chain has so many plugins; its calls, then what the clients got.
+pub(crate) fn observed(envoy: &Envoy, plugins: usize, requests: &[Request]) -> Vec<String> {
     let answers: Vec<_> = requests
         .iter()
         // A guest may close the stream without an answer.
-        .map(|request| answered(request.send(envoy.listener("guest")).map_or(0, |answer| answer.status())))
+        .map(|request| answered(request.send(envoy.listener(LISTENER)).map_or(0, |answer| answer.status())))
         .collect();
     let deadline = Instant::now() + LOGGED;
     loop {
         let trace = worker(&envoy.log());
         let ended = trace.iter().filter(|line| line.starts_with("[host<-vm] proxy_on_delete return")).count();
-        if ended >= requests.len() || Instant::now() > deadline {
+        if ended >= plugins * requests.len() || Instant::now() > deadline {
             return trace.into_iter().chain(answers).collect();
         }
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// The calls of the thread that serves streams, whose contexts are numbered from 2.
+/// The calls of the thread that serves streams.
 fn worker(log: &str) -> Vec<String> {
     let calls: Vec<_> = log.lines().filter_map(call).collect();
-    let serving = calls.iter().find(|(_, call)| call.starts_with("[host->vm] proxy_on_context_create(2, 1)"));
+    let serving = calls.iter().find(|(_, call)| call.starts_with("[host->vm] proxy_on_request_headers("));
     let Some((worker, _)) = serving else { return Vec::new() };
     calls.iter().filter(|(thread, _)| thread == worker).map(|(_, call)| (*call).to_owned()).collect()
 }
 
 /// The thread and the call of a line such as `[time][thread][trace][wasm] [file:line] [host->vm] _initialize()`.
-fn call(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn call(line: &str) -> Option<(&str, &str)> {
     let (_, call) = line.split_once("wasm_vm.cc:")?.1.split_once("] ")?;
     let is_call = ["[host->vm] ", "[host<-vm] ", "[vm->host] ", "[vm<-host] "].iter().any(|way| call.starts_with(way));
     let thread = line.split(['[', ']']).nth(3)?;
@@ -140,13 +168,31 @@ fn call(line: &str) -> Option<(&str, &str)> {
 
 /// The calls of the embedded gateway's only worker, then what its clients got.
 fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
+    let plugin = Plugin::new(&compiled(module), plugin_config.to_string());
+    let mut gateway = gateway([plugin], Startup::WorkersOnly);
+    let answers = sent(&mut gateway, requests);
+    gateway.take_trace().into_iter().map(|line| line.call).chain(answers).collect()
+}
+
+pub(crate) fn compiled(module: &Path) -> Module {
     let compiler = Compiler::new(None).expect("a compiler");
-    let module = compiler.compile(&fs::read(module).expect("read the module")).expect("a module");
-    let config =
-        GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), trace: true, ..GatewayConfig::default() };
-    let plugin = Plugin::new(&module, plugin_config.to_string());
-    let gateway = Gateway::start([plugin], config, Services).expect("a gateway");
-    let mut gateway = gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER].map(str::to_owned));
+    compiler.compile(&fs::read(module).expect("read the module")).expect("a module")
+}
+
+/// An embedded gateway that is traced.
+pub(crate) fn gateway(chain: impl IntoIterator<Item = Plugin>, startup: Startup) -> Gateway<Services> {
+    let config = GatewayConfig {
+        clock: VirtualClock::starting_at(SystemTime::now()),
+        startup,
+        trace: true,
+        ..GatewayConfig::default()
+    };
+    let gateway = Gateway::start(chain, config, Services).expect("a gateway");
+    gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER].map(str::to_owned))
+}
+
+/// Sends requests through an embedded gateway; what the clients got.
+pub(crate) fn sent(gateway: &mut Gateway<Services>, requests: &[Request]) -> Vec<String> {
     let mut answers = Vec::new();
     for request in requests {
         let HttpRequest { headers, body } = received(request);
@@ -165,7 +211,7 @@ fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<S
         }
         answers.push(answered(gateway.close(stream).response.status()));
     }
-    gateway.take_trace().into_iter().map(|line| line.call).chain(answers).collect()
+    answers
 }
 
 /// A further line of a trace: what the client got, 0 for no answer.
@@ -174,7 +220,7 @@ fn answered(status: u16) -> String {
 }
 
 /// The services of [`real`], for the embedded gateway.
-struct Services;
+pub(crate) struct Services;
 
 impl World for Services {
     fn call(&mut self, call: &HttpCall) -> CallOutcome {

@@ -10,13 +10,16 @@ use super::{
 };
 
 impl Worker {
-    /// Sends a plugin's own answer. A second one hangs the client.
+    /// Sends a plugin's own answer. A second one hangs the client where the first was given in a callback of the request;
+    /// otherwise it takes its place, as long as nothing has reached the client.
     pub(super) fn answer_locally(&mut self, stream: u32, local: LocalResponse) {
         let Some(exchange) = self.live(stream) else { return };
-        if exchange.answer.is_some() || exchange.response.headers.is_some() {
+        let second = exchange.answer.is_some() && exchange.answered_in_callback;
+        if second || exchange.response.headers.is_some() {
             exchange.stages.iter_mut().for_each(|stage| stage.response.stop());
             return;
         }
+        exchange.answered_in_callback = exchange.decoding;
         let response = local.response(exchange.head);
         self.answer(stream, response, Ending::Answered(local));
     }

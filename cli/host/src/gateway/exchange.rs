@@ -23,6 +23,9 @@ pub(super) struct Exchange {
     pub(super) response: Passed,
     /// Whether a response has come, from the upstream or in its place.
     pub(super) responding: bool,
+    /// Whether a callback of the request runs, and whether the answer under way was given in one.
+    pub(super) decoding: bool,
+    pub(super) answered_in_callback: bool,
     /// How the stream ends once an answer that was given in the upstream's place has reached the client.
     pub(super) answer: Option<Ending>,
     /// The gateway's answer, given before any plugin saw the request.

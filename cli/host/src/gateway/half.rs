@@ -69,7 +69,6 @@ impl Part {
                 message.body.extend(chunk);
                 if end {
                     message.trailers_open = true;
-                    message.trailers.get_or_insert_default();
                 }
                 message.body.len()
             }
@@ -120,9 +119,7 @@ impl Half {
         self.headers_passed = true;
         let body = (last == Held::Body || last == Held::Trailers && !message.body.is_empty())
             .then(|| std::mem::take(&mut message.body));
-        let trailers =
-            message.trailers.as_ref().filter(|trailers| ended && (last == Held::Trailers || !trailers.is_empty()));
-        let trailers = trailers.cloned();
+        let trailers = message.trailers.as_ref().filter(|_| ended).cloned();
         let (behind_body, behind_headers) = (trailers.is_some(), body.is_some() || trailers.is_some());
         [
             headers.map(|headers| (Part::Headers(headers), ended && !behind_headers)),

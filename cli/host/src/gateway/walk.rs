@@ -44,8 +44,18 @@ impl Worker {
         }
     }
 
-    /// Shows a plugin what it may see of a message, piece by piece.
+    /// Shows a plugin what it may see of a message.
     fn pump(&mut self, spot: Spot) {
+        let Some(exchange) = self.live(spot.stream) else { return };
+        let outer = exchange.decoding;
+        exchange.decoding |= spot.way == Way::Request;
+        self.show_pieces(spot);
+        if let Some(exchange) = self.live(spot.stream) {
+            exchange.decoding = outer;
+        }
+    }
+
+    fn show_pieces(&mut self, spot: Spot) {
         while let Some((part, end)) = self.half(spot).and_then(Half::next) {
             let at = part.held();
             let Some((vm, context)) = self.seat(spot) else {

@@ -75,7 +75,7 @@ fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
         BufferType::VmConfiguration => Ok(&state.maker.vm_configuration),
         BufferType::PluginConfiguration => state
             .plugin()
-            .filter(|_| state.configuring)
+            .filter(|_| state.configuring == Some(state.context()))
             .map(|plugin| plugin.configuration.as_slice())
             .ok_or(Status::NotFound),
         BufferType::DownstreamData

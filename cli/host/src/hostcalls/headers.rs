@@ -94,10 +94,17 @@ fn readable(state: &mut VmState, map: u32) -> Result<Option<&HeaderMap>, Status>
     }
 }
 
-/// The map to change; [`Status::BadArgument`] where it is not there at this moment.
+/// The map to change; [`Status::BadArgument`] where it is not there at this moment. Trailers come into being where they
+/// can: who has a mind to change them gives the message some, if only empty ones.
 fn writable(state: &mut VmState, map: u32) -> Result<&mut HeaderMap, Status> {
     let map = MapType::try_from(map)?;
-    state.stream().and_then(|stream| open(stream, map)).ok_or(Status::BadArgument)
+    let stream = state.stream().ok_or(Status::BadArgument)?;
+    match map {
+        MapType::HttpRequestTrailers => stream.request.fill_trailers(),
+        MapType::HttpResponseTrailers => stream.response.fill_trailers(),
+        _ => {}
+    }
+    open(stream, map).ok_or(Status::BadArgument)
 }
 
 /// What of a stream can be changed.

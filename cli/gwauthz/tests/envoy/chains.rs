@@ -1,0 +1,348 @@
+//! Chains of several plugins, their fail strategies and updates, in Envoy and in the embedded gateway.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use gwauthz_host::{FailStrategy, Gateway, HttpRequest, Module, Part, Plugin, Startup, Thread};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    embedded::received,
+    http::{PATIENCE, Request},
+    process::{Envoy, Listener, bootstrap},
+    traces::{LISTENER, Services, Surroundings, call, compiled, gateway, guests, observed, parting, sent},
+};
+
+/// A plugin of a chain; what is not said here is as [`Plugin::new`] has it.
+#[derive(Clone, Copy)]
+struct Filter {
+    name: &'static str,
+    vm_id: &'static str,
+    configuration: &'static str,
+    failure_policy: &'static str,
+}
+
+impl Filter {
+    const fn new(name: &'static str, vm_id: &'static str) -> Self {
+        Self { name, vm_id, configuration: "{}", failure_policy: "FAIL_CLOSED" }
+    }
+
+    /// For the embedded gateway.
+    fn plugin(self, module: &Module) -> Plugin {
+        let fail_strategy = match self.failure_policy {
+            "FAIL_OPEN" => FailStrategy::Open,
+            "FAIL_RELOAD" => FailStrategy::RELOAD,
+            _ => FailStrategy::Close,
+        };
+        let (name, vm_id) = (self.name.to_owned(), self.vm_id.to_owned());
+        Plugin { name, vm_id, fail_strategy, ..Plugin::new(module, self.configuration) }
+    }
+
+    /// For Envoy.
+    fn typed_config(self, module: &Path) -> Value {
+        json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": self.name,
+                "failure_policy": self.failure_policy,
+                "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": self.configuration},
+                "vm_config": {
+                    "vm_id": self.vm_id,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": module}},
+                },
+            },
+        })
+    }
+}
+
+/// Envoy with these HTTP filters before its router.
+fn envoy(filters: Vec<Value>, around: &Surroundings) -> Envoy {
+    let listener =
+        Listener { name: LISTENER.to_owned(), vm_id: String::new(), plugin_config: json!({}), normalize_path: false };
+    let mut bootstrap = bootstrap(Path::new("none"), &[listener], &around.clusters());
+    let manager = &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let http_filters = manager["http_filters"].as_array_mut().expect("filters");
+    http_filters.splice(..1, filters);
+    Envoy::start_from(&bootstrap)
+}
+
+fn envoy_with(chain: &[Filter], module: &Path, around: &Surroundings) -> Envoy {
+    let filter = |filter: &Filter| json!({"name": filter.name, "typed_config": filter.typed_config(module)});
+    envoy(chain.iter().map(filter).collect(), around)
+}
+
+/// The module of a guest of fixtures/guests.
+fn guest(folder: &Path, name: &str) -> PathBuf {
+    let (_, text) = guests().into_iter().find(|(guest, _)| guest == name).expect("a guest of this name");
+    let file = folder.join(name);
+    fs::write(&file, wat::parse_str(text).expect("a guest")).expect("write the guest");
+    file
+}
+
+/// Guests that two plugins tick at the same time: which comes first is chance.
+const TICKED: [&str; 2] = ["logging_clocks", "resume"];
+
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_make_the_same_calls_with_two_plugins() {
+    let requests = [
+        Request::get("/first?a=b").header("x-twice", "one").header("x-twice", "two"),
+        Request::get("/second").posting_in_pieces("01234", "56789"),
+    ];
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut surprises = Vec::new();
+    for (name, _) in guests().into_iter().filter(|(name, _)| !TICKED.contains(&name.as_str())) {
+        let file = guest(folder.path(), &name);
+        for chain in [[Filter::new("a", "v"), Filter::new("b", "v")], [Filter::new("a", "v"), Filter::new("b", "w")]] {
+            let around = Surroundings::start();
+            let envoy = envoy_with(&chain, &file, &around);
+            let real = observed(&envoy, chain.len(), &requests);
+            let module = compiled(&file);
+            let mut embedded = gateway(chain.map(|filter| filter.plugin(&module)), Startup::AsEnvoy);
+            let answers = sent(&mut embedded, &requests);
+            let (worker, main): (Vec<_>, Vec<_>) =
+                embedded.take_trace().into_iter().partition(|line| line.thread == Thread::Worker(0));
+            let worker: Vec<_> = worker.into_iter().map(|line| line.call).chain(answers).collect();
+            let main = start(main.into_iter().map(|line| line.call));
+            for difference in
+                [parting(&real, &worker), parting(&main_thread(&envoy.log()), &main)].into_iter().flatten()
+            {
+                surprises.push(format!("{name} in {} and {}: {difference}", chain[0].vm_id, chain[1].vm_id));
+            }
+        }
+    }
+    assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
+}
+
+/// The calls of Envoy's main thread until it is ready.
+fn main_thread(log: &str) -> Vec<String> {
+    let calls: Vec<_> = log.lines().filter_map(call).collect();
+    let main = calls.first().map(|(thread, _)| *thread);
+    start(calls.iter().filter(|(thread, _)| Some(*thread) == main).map(|(_, call)| (*call).to_owned()))
+}
+
+/// The calls before the first that comes with time.
+fn start(calls: impl Iterator<Item = String>) -> Vec<String> {
+    let with_time = ["[host->vm] proxy_on_tick", "[host->vm] proxy_on_queue_ready"];
+    calls.take_while(|call| !with_time.iter().any(|name| call.starts_with(name))).collect()
+}
+
+/// A request whose body arrives in two pieces, something happening in between.
+struct Live(TcpStream);
+
+impl Live {
+    fn open(to: SocketAddr, request: &Request) -> Self {
+        let mut stream = TcpStream::connect_timeout(&to, PATIENCE).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let length = request.body.len() + request.rest.len();
+        write!(stream, "POST {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", request.path, Request::AUTHORITY)
+            .and_then(|()| write!(stream, "content-length: {length}\r\n\r\n{}", request.body))
+            .expect("send a request");
+        thread::sleep(Request::MOMENT);
+        Self(stream)
+    }
+
+    /// Sends the rest; the status of the answer.
+    fn complete(mut self, request: &Request) -> u16 {
+        self.0.write_all(request.rest.as_bytes()).expect("send the rest");
+        let mut answer = String::new();
+        self.0.read_to_string(&mut answer).expect("an answer");
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
+    }
+}
+
+/// What a client does with a gateway, real or embedded.
+trait Client {
+    type Stream;
+    fn get(&mut self, path: &str) -> u16;
+    fn open(&mut self, request: &Request) -> Self::Stream;
+    fn complete(&mut self, stream: Self::Stream, request: &Request) -> u16;
+    fn wait(&mut self, time: Duration);
+}
+
+impl Client for SocketAddr {
+    type Stream = Live;
+
+    fn get(&mut self, path: &str) -> u16 {
+        Request::get(path).send(*self).expect("an answer").status()
+    }
+
+    fn open(&mut self, request: &Request) -> Live {
+        Live::open(*self, request)
+    }
+
+    fn complete(&mut self, stream: Live, request: &Request) -> u16 {
+        stream.complete(request)
+    }
+
+    fn wait(&mut self, time: Duration) {
+        thread::sleep(time);
+    }
+}
+
+impl Client for Gateway<Services> {
+    type Stream = gwauthz_host::StreamId;
+
+    fn get(&mut self, path: &str) -> u16 {
+        self.request(&received(&Request::get(path))).response.status()
+    }
+
+    fn open(&mut self, request: &Request) -> Self::Stream {
+        let HttpRequest { headers, body } = received(request);
+        let stream = Self::open(self, 0, headers, false);
+        self.receive(stream, Part::Data(body), false);
+        stream
+    }
+
+    fn complete(&mut self, stream: Self::Stream, request: &Request) -> u16 {
+        self.receive(stream, Part::Data(request.rest.into()), false);
+        self.receive(stream, Part::Data(Vec::new()), true);
+        self.run_until(self.now());
+        self.close(stream).response.status()
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.run_until(self.now() + time);
+    }
+}
+
+/// Loses the VM while a stream lives, and goes on; the statuses that the client gets.
+fn lose_a_vm(client: &mut impl Client) -> Vec<u16> {
+    let live = Request::get("/first").posting_in_pieces("01234", "56789");
+    let mut statuses = vec![client.get("/first")];
+    let stream = client.open(&live);
+    statuses.push(client.get("/trap"));
+    statuses.push(client.get("/first"));
+    statuses.push(client.complete(stream, &live));
+    // Envoy waits up to half as long again before it reloads a VM.
+    client.wait(Duration::from_millis(1600));
+    statuses.push(client.get("/first"));
+    statuses
+}
+
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_treat_a_lost_vm_alike() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = guest(folder.path(), "trap");
+    let module = compiled(&file);
+    let before = Filter::new("before", "w");
+    for (failure_policy, later, at_last) in
+        [("FAIL_CLOSED", 503, 503), ("FAIL_OPEN", 200, 200), ("FAIL_RELOAD", 503, 200)]
+    {
+        let chain = [before, Filter { failure_policy, configuration: "trap", ..Filter::new("traps", "v") }];
+        let around = Surroundings::start();
+        let envoy = envoy_with(&chain, &file, &around);
+        let real = lose_a_vm(&mut envoy.listener(LISTENER));
+        let mut embedded = gateway(chain.map(|filter| filter.plugin(&module)), Startup::WorkersOnly);
+        assert_eq!(real, lose_a_vm(&mut embedded), "{failure_policy}: Envoy, embedded");
+        assert_eq!(real, [200, 503, later, 503, at_last], "{failure_policy}");
+    }
+}
+
+/// Where Envoy takes the configuration of a filter from, apart from its listener.
+struct Discovered<'a> {
+    folder: &'a Path,
+    module: &'a Path,
+    version: u32,
+}
+
+impl Discovered<'_> {
+    fn file(&self) -> PathBuf {
+        self.folder.join("filter.json")
+    }
+
+    /// Envoy reads a file that is moved to this place.
+    fn publish(&mut self, filter: Filter) {
+        self.version += 1;
+        let resource = json!({
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": "discovered",
+            "typed_config": filter.typed_config(self.module),
+        });
+        let resources = json!({"version_info": self.version.to_string(), "resources": [resource]});
+        let next = self.folder.join("next.json");
+        fs::write(&next, resources.to_string()).expect("write the configuration");
+        fs::rename(next, self.file()).expect("move the configuration");
+    }
+
+    fn http_filter(&self) -> Value {
+        json!({
+            "name": "discovered",
+            "config_discovery": {
+                "config_source": {"path_config_source": {"path": self.file()}, "resource_api_version": "V3"},
+                "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+            },
+        })
+    }
+}
+
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_update_a_plugin_alike() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = guest(folder.path(), "update");
+    let module = compiled(&file);
+    let of = |configuration, vm_id| Filter { configuration, ..Filter::new("discovered", vm_id) };
+    // The last is refused.
+    for updates in [[of("one", "v"), of("three", "v"), of("", "v")], [of("one", "v"), of("three", "w"), of("", "w")]] {
+        let live = Request::get("/live").posting_in_pieces("01234", "56789");
+        let around = Surroundings::start();
+        let mut discovered = Discovered { folder: folder.path(), module: &file, version: 0 };
+        let [first, second, refused] = updates;
+
+        discovered.publish(refused);
+        let envoy = envoy(vec![discovered.http_filter()], &around);
+        let mut client = envoy.listener(LISTENER);
+        let mut real = vec![client.get("/first")];
+        let mut publish = |filter: Filter| {
+            let logged = envoy.log().len();
+            discovered.publish(filter);
+            let settled =
+                |log: &str| log.contains(" rejected: ") || log.contains("[host<-vm] proxy_on_configure return");
+            until(|| settled(&envoy.log()[logged..]));
+            thread::sleep(Request::MOMENT);
+        };
+        publish(first);
+        let stream = client.open(&live);
+        publish(second);
+        real.push(client.get("/second"));
+        real.push(client.complete(stream, &live));
+        publish(refused);
+        real.push(client.get("/third"));
+
+        let config = gwauthz_host::GatewayConfig { trace: true, ..Default::default() };
+        let mut client = Gateway::unconfigured(config, Services);
+        assert!(client.update([refused.plugin(&module)]).is_err());
+        let mut embedded = vec![Client::get(&mut client, "/first")];
+        client.update([first.plugin(&module)]).expect("accepted");
+        let stream = Client::open(&mut client, &live);
+        client.update([second.plugin(&module)]).expect("accepted");
+        embedded.push(Client::get(&mut client, "/second"));
+        embedded.push(client.complete(stream, &live));
+        assert!(client.update([refused.plugin(&module)]).is_err());
+        embedded.push(Client::get(&mut client, "/third"));
+        assert_eq!(real, embedded, "Envoy, embedded");
+        assert_eq!(real, [500, 200, 200, 200]);
+
+        let traced = client.take_trace().into_iter().filter(|line| line.thread == Thread::Worker(0));
+        let traced: Vec<_> = traced.map(|line| line.call).collect();
+        until(|| observed(&envoy, 0, &[]).len() >= traced.len());
+        assert_eq!(parting(&observed(&envoy, 0, &[]), &traced), None);
+    }
+}
+
+fn until(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+}
