@@ -72,6 +72,13 @@ impl Refusal {
     }
 }
 
+/// What plugins log of the headers of a request that was refused: nothing has been added to them yet, no scheme either. Of
+/// one that is no HTTP there are none.
+pub(crate) fn logged(sent: &HeaderMap, refusal: &Refusal) -> Option<HeaderMap> {
+    let is_http = refusal.body.is_empty();
+    is_http.then(|| sent.iter().filter(|(name, _)| *name != b":scheme").collect())
+}
+
 /// The headers as filters see them; `number` tells this request from the others of the gateway.
 pub(crate) fn received(sent: &HeaderMap, number: u32) -> HeaderMap {
     let mut seen = HeaderMap::new();
@@ -100,8 +107,8 @@ fn request_id(number: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::received;
-    use crate::headers::HeaderMap;
+    use super::{logged, received, refusal};
+    use crate::{headers::HeaderMap, world::HttpRequest};
 
     #[test]
     fn some_headers_are_joined_and_others_kept() {
@@ -115,6 +122,15 @@ mod tests {
             &[("authorization", "a,b"), ("x-a", "1"), ("x-a", "2")],
         );
         check(&[("via", ""), ("via", "a")], &[("via", "a")]);
+    }
+
+    #[test]
+    fn a_refused_request_is_logged_as_it_was_sent() {
+        let sent = |path: &[u8]| HttpRequest::new("GET", "h", path).headers;
+        let logged = |path: &[u8]| logged(&sent(path), &refusal(&sent(path)).unwrap());
+        let expected = [(":authority", "h"), (":path", "/#"), (":method", "GET")].into_iter().collect();
+        assert_eq!(logged(b"/#"), Some(expected));
+        assert_eq!(logged(b"/\xff"), None);
     }
 
     #[test]

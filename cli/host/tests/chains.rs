@@ -26,7 +26,7 @@ fn guest(functions: &str) -> Vec<u8> {
             (import "env" "proxy_get_buffer_bytes" (func $get_buffer (param i32 i32 i32 i32 i32) (result i32)))
             (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
             (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
-            (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+            (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
             (memory (export "memory") 1)
             (func (export "proxy_abi_version_0_2_1"))
             (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 16384)
@@ -146,6 +146,81 @@ fn an_answer_passes_by_the_plugins_that_have_not_heard_of_the_request() {
 }
 
 #[test]
+fn an_answer_in_the_place_of_a_response_passes_all_plugins_by() {
+    // The second plugin of the chain answers.
+    let functions = format!(
+        r#"{}
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))
+        (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+            (if (i32.eq (local.get 0) (i32.const 4)) (then (call $answer (i32.const 404)))) (i32.const 0))"#,
+        EVERY_CALLBACK.replace(
+            r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#,
+            ""
+        )
+    );
+    let mut gateway = gateway(&functions, [("v", ""), ("v", "b")]);
+    let outcome = gateway.request(&HttpRequest::new("GET", "h", b"/"));
+    assert_eq!((outcome.response.status(), outcome.is_allowed()), (404, true));
+    let seen: Vec<_> = callbacks(&mut gateway).into_iter().filter(|call| call.starts_with("response")).collect();
+    assert_eq!(seen, ["response_headers(4, 1, 0)"]);
+}
+
+#[test]
+fn a_second_answer_takes_the_place_of_one_that_a_tick_gave() {
+    let mut gateway = gateway(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+               (drop (call $tick (i32.const 100))) (i32.const 1))
+           (func (export "proxy_on_tick") (param i32)
+               (drop (call $effective (i32.const 2))) (call $answer (i32.const 403)))
+           (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $answer (i32.const 502)) (i32.const 0))"#,
+        [("v", "")],
+    );
+    assert_eq!(gateway.request(&HttpRequest::new("GET", "h", b"/")).response.status(), 502);
+}
+
+#[test]
+fn a_request_that_the_gateway_refuses_is_logged_by_every_plugin() {
+    let functions = format!(
+        r#"{EVERY_CALLBACK}
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#
+    );
+    let mut gateway = gateway(&functions, [("v", "a"), ("v", "b")]);
+    callbacks(&mut gateway);
+    assert_eq!(gateway.request(&HttpRequest::new("GET", "h", b"/#")).response.status(), 400);
+    assert_eq!(
+        callbacks(&mut gateway),
+        [
+            "context_create(3, 1)",
+            "log(3)",
+            "context_create(4, 2)",
+            "log(4)",
+            "done(3)",
+            "delete(3)",
+            "done(4)",
+            "delete(4)"
+        ]
+    );
+}
+
+#[test]
+fn trailers_that_a_plugin_makes_are_shown_to_the_next() {
+    // At the end of the body, the first plugin adds a trailer.
+    let mut gateway = gateway(
+        r#"(func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+               (if (i32.and (local.get 0) (local.get 2)) (then
+                   (drop (call $add (i32.const 1) (i32.const 64) (i32.const 1) (i32.const 64) (i32.const 1)))))
+               (i32.const 0))
+           (func (export "proxy_on_request_trailers") (param i32 i32) (result i32) (i32.const 0))
+           (data (i32.const 64) "x")"#,
+        [("v", "a"), ("v", "b")],
+    );
+    callbacks(&mut gateway);
+    let stream = gateway.open(0, headers(), false);
+    gateway.receive(stream, Part::Data(b"abc".to_vec()), true);
+    assert_eq!(callbacks(&mut gateway), ["request_body(3, 3, 1)", "request_body(4, 3, 0)", "request_trailers(4, 1)"]);
+}
+
+#[test]
 fn what_one_plugin_holds_the_next_does_not_see_yet() {
     // The first of the chain holds a body until its end.
     let mut gateway = gateway(
@@ -177,8 +252,6 @@ fn a_trap_spares_the_other_vms_of_the_chain() {
     // The plugin whose configuration has two bytes traps.
     let functions = format!(
         r#"{EVERY_CALLBACK}
-        (global $traps (mut i32) (i32.const 0))
-        (func $configured (param i32))
         (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
             (drop (call $get_buffer (i32.const 6) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 4)))
             (if (i32.load (i32.const 4)) (then unreachable))

@@ -3,7 +3,7 @@
 use crate::{headers::HeaderMap, state::LocalResponse, world::HttpResponse};
 
 use super::{
-    exchange::{Spot, Way},
+    exchange::{Exchange, Spot, Way},
     half::{Half, Part},
     outcome::Ending,
     worker::Worker,
@@ -89,12 +89,12 @@ impl Worker {
     /// The headers of request and response as the plugins have left them: each logs what all have done. One that is alone
     /// has them already.
     fn last_headers(&mut self, stream: u32) -> Option<(Option<HeaderMap>, Option<HeaderMap>)> {
-        let stages = &self.streams.get(&stream)?.stages;
+        let Exchange { stages, refused, refusal, .. } = self.streams.get(&stream)?;
         if stages.len() < 2 && stages.iter().all(|stage| stage.begun) {
             return None;
         }
+        let (mut request, mut response) = (refused.clone(), refusal.as_ref().map(|refusal| refusal.headers.clone()));
         let seats: Vec<_> = stages.iter().filter_map(|stage| Some((stage.vm, stage.context?))).collect();
-        let (mut request, mut response) = (None, None);
         for (vm, context) in seats {
             let Some(stream) = self.vms.vm(vm).ok().and_then(|vm| vm.state().streams.get(&context)) else { continue };
             request = stream.request.headers.clone().or(request);

@@ -28,8 +28,9 @@ pub(super) struct Exchange {
     pub(super) answered_in_callback: bool,
     /// How the stream ends once an answer that was given in the upstream's place has reached the client.
     pub(super) answer: Option<Ending>,
-    /// The gateway's answer, given before any plugin saw the request.
+    /// The gateway's answer, given before any plugin saw the request, and what of the request is logged then.
     pub(super) refusal: Option<HttpResponse>,
+    pub(super) refused: Option<HeaderMap>,
     /// Whether the client asked for headers alone.
     pub(super) head: bool,
     pub(super) ending: Option<Ending>,

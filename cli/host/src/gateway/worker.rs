@@ -80,6 +80,7 @@ impl Worker {
         self.streams.insert(number, Exchange { stages, head, ..Exchange::default() });
         if let Some(refusal) = downstream::refusal(&headers) {
             if let Some(exchange) = self.streams.get_mut(&number) {
+                exchange.refused = downstream::logged(&headers, &refusal);
                 exchange.refusal = Some(refusal.response());
             }
             self.finish(number, Ending::Refused(refusal.why));
