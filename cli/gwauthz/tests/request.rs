@@ -373,7 +373,7 @@ fn probes_find_an_open_door() {
         r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
             (func (export "malloc") (param i32) (result i32) i32.const 1024))"#,
     );
-    assert_eq!(names, ["tokenless", "duplicate-authorization", "path-confusion"]);
+    assert_eq!(names, ["tokenless", "duplicate-authorization", "joined-authorization", "path-confusion"]);
 }
 
 /// Asks about every request, waits for nothing, and grows by a page every thousand requests.
@@ -399,10 +399,27 @@ fn probes_find_a_plugin_that_does_not_wait_and_leaks() {
         "fail-open",
         "early-release",
         "duplicate-authorization",
+        "joined-authorization",
         "path-confusion",
         "memory-growth",
     ];
     assert_eq!(names, expected);
+}
+
+#[test]
+fn probes_find_a_plugin_that_answers_twice() {
+    let names = probed(
+        r#"(module
+            (import "env" "proxy_send_local_response" (func $answer (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+            (func (export "malloc") (param i32) (result i32) i32.const 1024)
+            (func $deny (result i32)
+                (drop (call $answer (i32.const 403) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1)))
+                (i32.const 1))
+            (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) call $deny)
+            (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) call $deny))"#,
+    );
+    assert_eq!(names, ["fail-open", "no-answer", "odd-bytes"]);
 }
 
 #[test]

@@ -36,6 +36,8 @@ const PROBES: &[Probe] = &[
     Probe { name: "fail-open", run: fail_open },
     Probe { name: "early-release", run: early_release },
     Probe { name: "duplicate-authorization", run: duplicate_authorization },
+    Probe { name: "joined-authorization", run: joined_authorization },
+    Probe { name: "no-answer", run: no_answer },
     Probe { name: "path-confusion", run: path_confusion },
     Probe { name: "odd-bytes", run: odd_bytes },
     Probe { name: "memory-growth", run: memory_growth },
@@ -221,6 +223,44 @@ fn duplicate_authorization(prober: &Prober<'_>) -> Result<Found, Failure> {
         "is allowed by one of the two".to_owned(),
     );
     Ok(allowed.then_some(found).into_iter().collect())
+}
+
+/// A plugin that reads the first of several values, where the upstream may read another, or all of them.
+fn joined_authorization(prober: &Prober<'_>) -> Result<Found, Failure> {
+    let mut found = Vec::new();
+    for other in ["Bearer another.token.here", "Basic dXNlcjpwYXNz", "another.token.here", ""] {
+        for value in [format!("Bearer {}, {other}", prober.token), format!("{other},Bearer {}", prober.token)] {
+            let outcome = prober.send(&with_authorization("/", &value), reply(200))?;
+            if outcome.is_allowed() {
+                let shown = value.replace(&prober.token, "…");
+                found.push((
+                    format!("GET / with `Authorization: {shown}`"),
+                    "is allowed by the token, and the upstream gets the whole value".to_owned(),
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A request that the plugin holds for ever, or answers twice: Envoy's client then waits for the rest of the first answer.
+fn no_answer(prober: &Prober<'_>) -> Result<Found, Failure> {
+    let mut posted = prober.with_token("/");
+    posted.headers.replace(b":method", b"POST");
+    posted.body = b"body".to_vec();
+    let mut found = Vec::new();
+    for (what, request) in [
+        ("GET / without a token", &get("/")),
+        ("GET / with a token", &prober.with_token("/")),
+        ("POST / with a token", &posted),
+    ] {
+        for status in [200, 401, 500] {
+            if prober.send(request, reply(status))?.ending == Ending::Hung {
+                found.push((what.to_owned(), format!("never gets an answer where the service says {status}")));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Paths that a prefix match takes for open ones, and that lead elsewhere. Each goes without a token.
