@@ -1,6 +1,7 @@
 //! The token of the request: given by who tests, or minted for a demonstration.
 
 use std::{
+    collections::BTreeMap,
     env,
     fs::File,
     io::{self, Read},
@@ -8,10 +9,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
-use p256::elliptic_curve::Generate as _;
-use serde_json::{Map, Value, json};
+use gwauthz_host::scenario::{Token, TokenKey};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{exit::Failure, terminal::Terminal};
@@ -20,8 +19,6 @@ use crate::{exit::Failure, terminal::Terminal};
 const VARIABLE: &str = "GWAUTHZ_TOKEN";
 /// The bound on what is read for a token or its claims.
 const MAX_BYTES: u64 = 1024 * 1024;
-/// How long a demo token is valid, in seconds.
-const LIFETIME: u64 = 300;
 
 /// The token to send; none where neither the option nor the variable is there.
 pub(crate) fn choose(
@@ -88,43 +85,21 @@ fn one_line(token: &str) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(token.to_owned()))
 }
 
-/// A JWT (RFC 7519) signed with ES256 (RFC 7518, section 3.4) by a key that is thrown away.
+/// A JWT signed by a key that is thrown away, with these claims laid over its own.
 pub(crate) fn mint(overlay: Option<&str>) -> Result<Zeroizing<String>, Failure> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let key = SigningKey::try_generate().map_err(Failure::bug)?;
-    let mut claims = json!({
-        "iss": "https://issuer.gwauthz.example",
-        "sub": "demo",
-        "aud": ["gwauthz-demo"],
-        "iat": now,
-        "exp": now + LIFETIME,
-        "jti": format!("demo-{now}"),
-    });
-    if let (Some(overlay), Some(claims)) = (overlay, claims.as_object_mut()) {
-        lay_over(claims, overlay)?;
-    }
-    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", encode(&json!({"alg": "ES256", "typ": "JWT"})), encode(&claims));
-    let signature: Signature = key.sign(signed.as_bytes());
-    Ok(Zeroizing::new(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let claims = overlay.map(claims).transpose()?.unwrap_or_default();
+    let key = TokenKey::generate().map_err(Failure::bug)?;
+    Ok(Zeroizing::new(Token { claims, ..Token::default() }.mint(now, &key)))
 }
 
-/// Replaces claims by those of a JSON object; null takes one away (RFC 7396).
-fn lay_over(claims: &mut Map<String, Value>, overlay: &str) -> Result<(), Failure> {
-    let overlay: Map<String, Value> = serde_json::from_str(overlay).map_err(|error| {
+fn claims(text: &str) -> Result<BTreeMap<String, Value>, Failure> {
+    serde_json::from_str(text).map_err(|error| {
         Failure::wrong(
             format!("--claims is not a JSON object: {error}"),
             r#"write, for example, --claims '{"sub":"alice","exp":0}'"#,
         )
-    })?;
-    for (name, value) in overlay {
-        if value.is_null() {
-            claims.remove(&name);
-        } else {
-            claims.insert(name, value);
-        }
-    }
-    Ok(())
+    })
 }
 
 #[cfg(test)]

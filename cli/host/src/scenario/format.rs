@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_saphyr::Spanned;
 
 use super::fields::HeaderFields;
 
@@ -32,8 +31,7 @@ pub struct Scenario {
     /// What happens, in this order.
     pub steps: Vec<Step>,
     /// What must hold at the end, once every request has ended.
-    #[schemars(with = "Option<StateExpectation>")]
-    pub expect: Option<Spanned<StateExpectation>>,
+    pub expect: Option<StateExpectation>,
 }
 
 /// The plugin and its configuration: `config`, or `manifest`, or neither for an empty configuration.
@@ -44,6 +42,10 @@ pub struct PluginSetup {
     pub config: Option<Value>,
     /// A manifest to take it from.
     pub manifest: Option<Manifest>,
+    /// What must become of it. A gateway whose plugin refuses its first configuration answers every request with 500.
+    /// Default: `accepted`.
+    #[serde(default)]
+    pub expect: ConfigExpectation,
     /// What becomes of requests once the plugin has trapped. Default: `close`.
     #[serde(default)]
     pub fail_strategy: FailStrategy,
@@ -148,8 +150,7 @@ pub enum Step {
     /// The plugin gets another configuration.
     Update(Update),
     /// Something must hold now.
-    #[schemars(with = "StateExpectation")]
-    Expect(Spanned<StateExpectation>),
+    Expect(StateExpectation),
 }
 
 /// A request of a client. The next step begins once it has ended, unless it is in the background.
@@ -184,8 +185,7 @@ pub struct Request {
     /// Sent as often, one behind the other, or at once in the background. Default: 1. What is expected holds for each.
     pub times: Option<u32>,
     /// What must become of it.
-    #[schemars(with = "Option<RequestExpectation>")]
-    pub expect: Option<Spanned<RequestExpectation>>,
+    pub expect: Option<RequestExpectation>,
 }
 
 /// A piece of a body.
@@ -198,7 +198,7 @@ pub struct Chunk {
     pub after: Option<SignedDuration>,
 }
 
-/// A JWT (RFC 7519), signed with the fixture key (ES256).
+/// A JWT (RFC 7519), signed with ES256 and the key that RFC 7515 publishes in its appendix A.3.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Token {
@@ -211,6 +211,12 @@ pub struct Token {
     pub not_before_in: Option<SignedDuration>,
     /// When it was issued, counted likewise. Default: `0s`.
     pub issued_in: Option<SignedDuration>,
+    /// Parameters laid over those of its header (`alg`, `typ`); null takes one away.
+    #[serde(default)]
+    pub header: BTreeMap<String, Value>,
+    /// Its signature does not fit.
+    #[serde(default)]
+    pub forged: bool,
 }
 
 /// A change of the plugin's configuration; streams that are under way keep the old one.
@@ -221,17 +227,17 @@ pub struct Update {
     pub config: Value,
     /// What must become of it. Default: `accepted`.
     #[serde(default)]
-    pub expect: UpdateExpectation,
+    pub expect: ConfigExpectation,
 }
 
-/// What becomes of a new configuration.
+/// What becomes of a configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum UpdateExpectation {
+pub enum ConfigExpectation {
     /// New streams run with it.
     #[default]
     Accepted,
-    /// The plugin says no, and the old one stays in force.
+    /// The plugin says no, or traps; the old one, if there is one, stays in force.
     Refused,
 }
 

@@ -9,11 +9,15 @@
 mod fields;
 mod format;
 mod observed;
+mod request;
+mod token;
 
 pub use fields::HeaderFields;
 pub use format::{
-    Answer, CalloutExpectation, Chunk, Decision, EndingName, FailStrategy, GatewaySetup, Manifest, PluginSetup, Reply,
-    Request, RequestExpectation, Scenario, Service, StateExpectation, Step, Token, Update, UpdateExpectation,
+    Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, GatewaySetup, Manifest,
+    PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, StateExpectation, Step, Token, Update,
     UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, State};
+pub use request::ClientRequest;
+pub use token::{KeyError, TokenKey};

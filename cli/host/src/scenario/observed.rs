@@ -12,6 +12,8 @@ use crate::{
 /// What was seen of a scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
+    /// Whether the plugin accepted its first configuration.
+    pub started: bool,
     /// Requests in the order of their steps; those of one step in the order in which they were sent.
     pub requests: Vec<Vec<Exchange>>,
     /// Whether each update was accepted, in the order of their steps.
