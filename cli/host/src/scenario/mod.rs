@@ -6,9 +6,12 @@
 //!
 //! A scenario does not know on which host it runs: the embedded gateway and a real Envoy give the same [`Observed`].
 
+mod content;
 mod fields;
 mod format;
 mod observed;
+mod place;
+mod read;
 mod request;
 mod token;
 
@@ -19,5 +22,7 @@ pub use format::{
     UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, State};
+pub use place::Place;
+pub use read::{MAX_SCENARIO_BYTES, ScenarioError};
 pub use request::ClientRequest;
 pub use token::{KeyError, TokenKey};

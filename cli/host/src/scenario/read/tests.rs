@@ -1,0 +1,105 @@
+use std::fmt::Write as _;
+
+use super::{MAX_SCENARIO_BYTES, Scenario};
+
+/// The message, the help, and the text that is pointed at.
+fn wrong(text: &str) -> (String, String, String) {
+    let error = Scenario::read(text).expect_err(text);
+    (error.message, error.help, text.get(error.range).unwrap().to_owned())
+}
+
+/// A scenario with these lines, as the only step's request.
+fn request(lines: &str) -> String {
+    format!(
+        "name: a\nplugin: {{}}\nservices: [{{cluster: authz, answer: timeout}}]\nsteps:\n  - request: {{{lines}}}\n"
+    )
+}
+
+#[test]
+fn what_no_scenario_has_is_pointed_at() {
+    let cases = [
+        ("name: a\nplugin: {confg: 1}\nsteps: []\n", "no key `confg`", "did you mean `config`?", "confg"),
+        ("name: a\nplugin: {}\n", "`steps` is missing", "add `steps: …`", "plugin"),
+        ("name: a\nname: b\nplugin: {}\nsteps: []\n", "`name` stands here twice", "keep one", "name"),
+        ("name: [a]\nplugin: {}\nsteps: []\n", "expected a text", "", "["),
+        ("name: a\nplugin: {}\nsteps: 5\n", "expected a list", "", "5"),
+        ("name: a\nplugin: {}\nsteps: [{wait: soon}]\n", "no span of time", "`5s`", "soon"),
+        ("name: a\nplugin: {}\nsteps: [{pause: 5s}]\n", "`pause` is none of", "expected one of request, wait", "pause"),
+        ("name: a\nplugin: {}\nsteps: [{wait: 5s, expect: {}}]\n", "a second key", "begin a new item", "expect"),
+        ("name: a\nplugin: {}\nsteps: []\n---\nname: b\n", "a second document", "a file of its own", ""),
+        ("name: 'a\n", "", "", ""),
+        ("", "", "", ""),
+    ];
+    for (text, message, help, at) in cases {
+        let found = wrong(text);
+        assert!(found.0.contains(message), "{text:?}: {found:?}");
+        assert!(found.1.contains(help), "{text:?}: {found:?}");
+        assert!(found.2.starts_with(at), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn header_values_are_text() {
+    let found = wrong(&request("headers: {a: true}"));
+    assert_eq!(found.1, "put the value into quotes where it is meant as text");
+    assert_eq!(found.2, "a", "the key whose value it is");
+    Scenario::read(&request("headers: {a: yes, b: off, c: 3, d: [e, f]}")).unwrap();
+}
+
+#[test]
+fn what_cannot_be_is_pointed_at() {
+    let of_request = [
+        ("body: a, chunks: [{text: b}]", "chunks"),
+        ("chunks: [{text: b, after: -1s}]", "-1s"),
+        ("method: 'G T'", "'G T'"),
+        ("path: '/a b'", "'/a b'"),
+        ("headers: {'a b': c}", "c"),
+        ("headers: {Host: c}", "c"),
+        ("headers: {a: [b, \"c\\nd\"]}", "\"c\\nd\""),
+        ("worker: 1", "1"),
+        ("times: 0", "0"),
+        ("times: 100000", "100000"),
+        ("expect: {decision: deny, upstream: {path: /}}", "upstream"),
+        ("expect: {decision: deny, ending: served}", "served"),
+        ("expect: {status: 99}", "99"),
+        ("expect: {body: a, json: {}}", "{"),
+        ("expect: {body: a, bodyContains: [b]}", "b"),
+        ("expect: {headers: {a: b}, headersAbsent: [A]}", "A"),
+        ("expect: {logsContain: [abc], logsLack: [b]}", "b"),
+        ("expect: {callouts: [{cluster: other}]}", "other"),
+        ("expect: {within: -1s}", "-1s"),
+    ];
+    for (lines, at) in of_request {
+        assert_eq!(wrong(&request(lines)).2, at, "{lines}");
+    }
+    let of_scenario = [
+        ("name: ' '\nplugin: {}\nsteps: []\n", "' '"),
+        ("name: a\nplugin: {config: {}, manifest: {file: a}}\nsteps: []\n", "manifest"),
+        ("name: a\nplugin: {}\ngateway: {workers: 0}\nsteps: []\n", "0"),
+        ("name: a\nplugin: {}\ngateway: {startsAt: '1969-12-31T00:00:00Z'}\nsteps: []\n", "'1969-12-31T00:00:00Z'"),
+        ("name: a\nplugin: {}\nservices: [{cluster: '', answer: timeout}]\nsteps: []\n", "''"),
+        ("name: a\nplugin: {}\nservices: [{cluster: a, path: 'b', answer: timeout}]\nsteps: []\n", "'b'"),
+        ("name: a\nplugin: {}\nupstream: {status: 100}\nsteps: []\n", "100"),
+        ("name: a\nplugin: {}\nupstream: {status: 204, body: a}\nsteps: []\n", "a"),
+        ("name: a\nplugin: {}\nupstream: {status: 200, body: a, json: b}\nsteps: []\n", "b"),
+        ("name: a\nplugin: {}\nupstream: {status: 200, delay: -5ms}\nsteps: []\n", "-5ms"),
+        ("name: a\nplugin: {}\nsteps: [{wait: -1s}]\n", "-1s"),
+    ];
+    for (text, at) in of_scenario {
+        assert_eq!(wrong(text).2, at, "{text}");
+    }
+}
+
+#[test]
+fn bombs_are_refused() {
+    let mut bomb = "name: a\nplugin: {config: {a0: &a0 [x, x, x, x, x, x, x, x, x, x]".to_owned();
+    for level in 1..9 {
+        let item = format!("*a{}", level - 1);
+        write!(bomb, ", a{level}: &a{level} [{}]", vec![item; 10].join(", ")).unwrap();
+    }
+    bomb += "}}\nsteps: []\n";
+    assert!(wrong(&bomb).0.contains("too deep, or its aliases"), "{:?}", wrong(&bomb));
+    let deep = format!("name: a\nplugin: {{config: {}{}}}\nsteps: []\n", "[".repeat(500), "]".repeat(500));
+    assert!(wrong(&deep).0.contains("too deep"), "{:?}", wrong(&deep));
+    assert!(wrong(&" ".repeat(MAX_SCENARIO_BYTES + 1)).1.contains("at most 1048576 bytes"));
+}
