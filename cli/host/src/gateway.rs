@@ -227,7 +227,7 @@ impl<W: World> Gateway<W> {
                 let Some(exchange) = worker.stream(number) else { continue };
                 let response = self.world.serve(&exchange.request.request());
                 let stream = StreamId { worker: worker_number, number };
-                self.agenda.enter(now, Event::Response { stream, response });
+                self.agenda.enter(now + self.world.serving_time(), Event::Response { stream, response });
             }
             for hosted in worker.vms.hosted() {
                 let id = VmId { worker: worker_number, number: hosted.number };
@@ -237,6 +237,8 @@ impl<W: World> Gateway<W> {
                     let Dispatched { token, root, stream, call } = dispatched;
                     let stream = stream.map(|number| StreamId { worker: worker_number, number });
                     let root = RootId { vm: id, context: root };
+                    let status = response.as_ref().map(HttpResponse::status);
+                    self.world.called(stream, now, &call, status, took);
                     self.agenda.enter(now + took, Event::Reply(Reply { root, token, stream, call, response, took }));
                 }
                 for (context, period) in std::mem::take(&mut vm.state().ticks) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::headers::HeaderMap;
+use crate::{gateway::StreamId, headers::HeaderMap};
 
 /// An HTTP request: what the client sends, or what reaches the upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +103,17 @@ pub trait World {
     /// What becomes of `call`.
     fn call(&mut self, call: &HttpCall) -> CallOutcome;
 
+    /// A callout was made at `at`, the time since the Unix epoch, on behalf of `stream` or by a plugin itself. The plugin
+    /// will see a reply of this status, or a reset, after `took`.
+    fn called(&mut self, stream: Option<StreamId>, at: Duration, call: &HttpCall, status: Option<u16>, took: Duration) {
+        let _ = (stream, at, call, status, took);
+    }
+
     /// What the upstream answers to a request that was let through.
     fn serve(&mut self, request: &HttpRequest) -> HttpResponse;
+
+    /// How long the upstream takes to answer.
+    fn serving_time(&self) -> Duration {
+        Duration::ZERO
+    }
 }

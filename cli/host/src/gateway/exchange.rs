@@ -81,7 +81,8 @@ impl Exchange {
             _ => HttpResponse::default(),
         };
         let forwarded = request.ended.then(|| request.request());
-        Outcome { ending, response, forwarded, cost, ..Outcome::default() }
+        let forwarded_trailers = if request.ended { request.trailers } else { HeaderMap::new() };
+        Outcome { ending, response, forwarded, forwarded_trailers, cost, ..Outcome::default() }
     }
 }
 

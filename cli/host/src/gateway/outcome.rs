@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    headers::HeaderMap,
     logs::LogLine,
     state::LocalResponse,
     vm::Fault,
@@ -21,6 +22,8 @@ pub struct Outcome {
     pub response: HttpResponse,
     /// What reached the upstream. A request that did was allowed.
     pub forwarded: Option<HttpRequest>,
+    /// The trailers that reached the upstream.
+    pub forwarded_trailers: HeaderMap,
     /// The callouts that it caused, in the order of their replies.
     pub callouts: Vec<Callout>,
     /// What the plugin logged meanwhile.
@@ -101,6 +104,7 @@ impl Default for Outcome {
             ending: Ending::Hung,
             response: HttpResponse::default(),
             forwarded: None,
+            forwarded_trailers: HeaderMap::new(),
             callouts: Vec::new(),
             logs: Vec::new(),
             unimplemented: Vec::new(),

@@ -90,6 +90,15 @@ pub struct GatewaySetup {
     pub shared_data: BTreeMap<String, String>,
 }
 
+impl GatewaySetup {
+    /// What the clock shows at the start.
+    #[must_use]
+    pub fn clock_start(&self) -> Timestamp {
+        // 2026-01-01T00:00:00Z
+        self.starts_at.unwrap_or(Timestamp::constant(1_767_225_600, 0))
+    }
+}
+
 /// How a service answers callouts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -140,6 +149,20 @@ pub struct Reply {
     pub trailers: HeaderFields,
     /// After how much time, such as `20ms`. Default: at once.
     pub delay: Option<SignedDuration>,
+}
+
+impl Default for Reply {
+    /// 200 without a body.
+    fn default() -> Self {
+        Self {
+            status: 200,
+            headers: HeaderFields::default(),
+            body: None,
+            json: None,
+            trailers: HeaderFields::default(),
+            delay: None,
+        }
+    }
 }
 
 /// Something that happens.

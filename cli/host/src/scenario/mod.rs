@@ -7,14 +7,18 @@
 //! A scenario does not know on which host it runs: the embedded gateway and a real Envoy give the same [`Observed`].
 
 mod content;
+mod embedded;
 mod fields;
 mod format;
 mod observed;
 mod place;
 mod read;
+mod reply;
 mod request;
+mod services;
 mod token;
 
+pub use embedded::{RunError, run};
 pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, GatewaySetup, Manifest,

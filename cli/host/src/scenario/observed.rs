@@ -1,6 +1,6 @@
 //! What was seen of a scenario, on whichever host it ran.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use crate::{
     gateway::Ending,
@@ -20,6 +20,8 @@ pub struct Observed {
     pub updates: Vec<bool>,
     /// The gateway at each `expect` step, and then at the end.
     pub states: Vec<State>,
+    /// Everything that was logged, in its order.
+    pub logs: Vec<LogLine>,
     /// Tokens that were sent: no line of a log may hold one.
     pub tokens: Vec<String>,
 }
@@ -44,8 +46,8 @@ pub struct Exchange {
     pub ending: Option<Ending>,
     /// Response code details that the plugin gave; empty where it gave none.
     pub details: String,
-    /// What the plugin logged meanwhile; `None` where the host cannot tell.
-    pub logs: Option<Vec<LogLine>>,
+    /// Which lines of [`Observed::logs`] were logged meanwhile; `None` where the host cannot tell.
+    pub logs: Option<Range<usize>>,
 }
 
 /// A callout that was made.
@@ -72,6 +74,6 @@ pub struct State {
     pub shared_data: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
     /// How many callouts were made so far, by cluster.
     pub callouts: BTreeMap<String, u64>,
-    /// Everything that was logged so far.
-    pub logs: Vec<LogLine>,
+    /// How many lines of [`Observed::logs`] had been logged.
+    pub logs: usize,
 }

@@ -1,0 +1,126 @@
+//! The services of a scenario around the embedded gateway, and a journal of what they were asked.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use crate::{
+    gateway::StreamId,
+    world::{CallOutcome, HttpCall, HttpRequest, HttpResponse, World},
+};
+
+use super::format::{Answer, Reply, Scenario, Service};
+
+/// What the plugin and the gateway have asked for so far.
+#[derive(Clone, Default)]
+pub(super) struct Journal(Rc<RefCell<Vec<Asked>>>);
+
+/// A callout.
+#[derive(Clone)]
+pub(super) struct Asked {
+    /// The stream on whose behalf it was made; `None`: the plugin's own.
+    pub(super) stream: Option<StreamId>,
+    /// When, since the Unix epoch.
+    pub(super) at: Duration,
+    pub(super) call: HttpCall,
+    /// How long the plugin waits for the reply.
+    pub(super) took: Duration,
+    /// The reply's status as the plugin sees it; `None`: a reset.
+    pub(super) status: Option<u16>,
+}
+
+/// The services and the upstream.
+pub(super) struct Services<'a> {
+    entries: Vec<Entry<'a>>,
+    upstream: HttpResponse,
+    upstream_delay: Duration,
+    journal: Journal,
+}
+
+/// An entry of the scenario's services.
+struct Entry<'a> {
+    service: &'a Service,
+    outcome: CallOutcome,
+    /// How many calls it may still answer.
+    left: u32,
+}
+
+impl Journal {
+    /// The callouts of a stream, of those from this number on.
+    pub(super) fn of(&self, stream: StreamId, since: usize) -> Vec<Asked> {
+        let asked = self.0.borrow();
+        let later = asked.get(since..).unwrap_or_default();
+        later.iter().filter(|asked| asked.stream == Some(stream)).cloned().collect()
+    }
+
+    /// How many callouts there were, by cluster.
+    pub(super) fn counts(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for asked in self.0.borrow().iter() {
+            *counts.entry(asked.call.upstream.clone()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// How many callouts there were.
+    pub(super) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+}
+
+impl<'a> Services<'a> {
+    pub(super) fn new(scenario: &'a Scenario, journal: Journal) -> Self {
+        let entry = |service: &'a Service| Entry {
+            service,
+            outcome: outcome(&service.answer),
+            left: service.times.unwrap_or(u32::MAX),
+        };
+        let upstream = scenario.upstream.as_ref();
+        Self {
+            entries: scenario.services.iter().map(entry).collect(),
+            upstream: upstream.map_or_else(|| Reply::default().response(), Reply::response),
+            upstream_delay: upstream.and_then(|reply| reply.delay).unwrap_or_default().unsigned_abs(),
+            journal,
+        }
+    }
+}
+
+impl World for Services<'_> {
+    fn call(&mut self, call: &HttpCall) -> CallOutcome {
+        let entry = self.entries.iter_mut().find(|entry| entry.left > 0 && fits(entry.service, call));
+        entry.map_or(CallOutcome::Refused, |entry| {
+            entry.left = entry.left.saturating_sub(1);
+            entry.outcome.clone()
+        })
+    }
+
+    fn called(&mut self, stream: Option<StreamId>, at: Duration, call: &HttpCall, status: Option<u16>, took: Duration) {
+        self.journal.0.borrow_mut().push(Asked { stream, at, call: call.clone(), took, status });
+    }
+
+    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
+        self.upstream.clone()
+    }
+
+    fn serving_time(&self) -> Duration {
+        self.upstream_delay
+    }
+}
+
+fn outcome(answer: &Answer) -> CallOutcome {
+    match answer {
+        Answer::Reply(reply) => {
+            CallOutcome::Reply { response: reply.response(), delay: reply.delay.unwrap_or_default().unsigned_abs() }
+        }
+        Answer::Timeout => CallOutcome::Timeout,
+        Answer::Refused => CallOutcome::Refused,
+        Answer::Reset => CallOutcome::Reset,
+        Answer::ResetMidway => CallOutcome::ResetMidway,
+    }
+}
+
+fn fits(service: &Service, call: &HttpCall) -> bool {
+    let header = |name: &[u8]| call.headers.first(name).unwrap_or_default();
+    let path = header(b":path").split(|byte| *byte == b'?').next().unwrap_or_default();
+    service.cluster == call.upstream
+        && service.path.as_ref().is_none_or(|wanted| wanted.as_bytes() == path)
+        && service.method.as_ref().is_none_or(|wanted| wanted.as_bytes() == header(b":method"))
+}
