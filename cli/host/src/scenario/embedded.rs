@@ -1,11 +1,13 @@
 //! Runs a scenario on the embedded gateway: on a virtual clock, the same to the byte each time.
 
+mod client;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     clock::VirtualClock,
     compiler::Module,
-    gateway::{Ending, Gateway, GatewayConfig, Part, StartError, StreamId},
+    gateway::{Ending, Gateway, GatewayConfig, StartError},
     logs::LogLine,
     module::ModuleError,
     plugin::{self, Plugin},
@@ -15,10 +17,11 @@ use crate::{
 use super::{
     format::{FailStrategy, Request, Scenario, Step},
     observed::{Exchange, Observed, ObservedCallout, State},
-    request::ClientRequest,
     services::{Asked, Journal, Services},
+    timeline::{News, Recorder, Timeline},
     token::{KeyError, TokenKey},
 };
+use client::{Client, sends};
 
 /// A scenario could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -43,19 +46,25 @@ const MAX_CALLOUTS: usize = 100_000;
 const MAX_LOG_BYTES: usize = 16 * 1024 * 1024;
 /// Envoy's default of `reload_config.backoff.base_interval`.
 const RELOAD_BACKOFF: Duration = Duration::from_secs(1);
-/// How long Envoy keeps a stream on which nothing happens (`stream_idle_timeout`).
-const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Runs `scenario` with this configuration of the plugin: JSON, as `pluginConfig` becomes in Envoy.
 ///
 /// # Errors
 /// Fails where the module cannot be run at all. What the plugin does wrong is seen, not an error.
 pub fn run(scenario: &Scenario, plugin_configuration: &[u8], module: &Module) -> Result<Observed, RunError> {
-    let mut run = Run::start(scenario, plugin_configuration, module)?;
-    for step in &scenario.steps {
-        run.step(step)?;
-    }
-    run.finish()
+    Run::start(scenario, plugin_configuration, module, None)?.play(scenario).map(|(observed, _)| observed)
+}
+
+/// Runs `scenario` as [`run`] does, which takes longer, and tells all that happened.
+///
+/// # Errors
+/// As [`run`].
+pub fn record(
+    scenario: &Scenario,
+    plugin_configuration: &[u8],
+    module: &Module,
+) -> Result<(Observed, Timeline), RunError> {
+    Run::start(scenario, plugin_configuration, module, Some(Recorder::new()))?.play(scenario)
 }
 
 /// A scenario under way.
@@ -63,6 +72,9 @@ struct Run<'a> {
     /// `None`: the plugin refused its configuration.
     gateway: Option<Gateway<Services<'a>>>,
     journal: Journal,
+    recorder: Option<Recorder>,
+    /// How many callouts the recorder has been told of.
+    told: usize,
     key: TokenKey,
     start: Duration,
     /// The clock where there is no gateway to have one.
@@ -75,38 +87,22 @@ struct Run<'a> {
     observed: Observed,
 }
 
-/// A client that has sent a request and may still be sending.
-struct Client {
-    /// Which request: its step among those with requests, and its number within.
-    slot: (usize, usize),
-    stream: StreamId,
-    request: HttpRequest,
-    at: Duration,
-    /// What is still to be sent, and when; the next one last.
-    sends: Vec<(Duration, Send)>,
-    leaves_at: Option<Duration>,
-    /// When something last happened from its side.
-    active: Duration,
-    /// How many lines had been logged and callouts made before it came.
-    logs_before: usize,
-    callouts_before: usize,
-}
-
-/// A piece of a request.
-struct Send {
-    part: Part,
-    end: bool,
-}
-
 impl<'a> Run<'a> {
-    fn start(scenario: &'a Scenario, plugin_configuration: &[u8], module: &Module) -> Result<Self, RunError> {
+    fn start(
+        scenario: &'a Scenario,
+        plugin_configuration: &[u8],
+        module: &Module,
+        recorder: Option<Recorder>,
+    ) -> Result<Self, RunError> {
         let journal = Journal::default();
         let clock = VirtualClock::starting_at(scenario.gateway.clock_start().into());
-        let config = GatewayConfig { clock, workers: scenario.gateway.workers.unwrap_or(1).into(), trace: false };
+        let config =
+            GatewayConfig { clock, workers: scenario.gateway.workers.unwrap_or(1).into(), trace: recorder.is_some() };
         let plugin =
             Plugin { fail_strategy: scenario.plugin.fail_strategy.into(), ..Plugin::new(module, plugin_configuration) };
+        let services = Services::new(scenario, journal.clone(), recorder.is_some());
         let mut observed = Observed::default();
-        let (gateway, logs) = match Gateway::start([plugin], config, Services::new(scenario, journal.clone())) {
+        let (gateway, logs) = match Gateway::start([plugin], config, services) {
             Ok(gateway) => {
                 observed.started = true;
                 let clusters = scenario.services.iter().map(|service| service.cluster.clone());
@@ -120,6 +116,8 @@ impl<'a> Run<'a> {
         let mut run = Self {
             gateway,
             journal,
+            recorder,
+            told: 0,
             key: TokenKey::published()?,
             start: clock.now(),
             now: clock.now(),
@@ -129,9 +127,15 @@ impl<'a> Run<'a> {
             log_bytes: 0,
             observed,
         };
-        run.log(logs);
-        run.take_logs();
+        run.take_news(logs);
         Ok(run)
+    }
+
+    fn play(mut self, scenario: &Scenario) -> Result<(Observed, Timeline), RunError> {
+        for step in &scenario.steps {
+            self.step(step)?;
+        }
+        self.finish()
     }
 
     fn step(&mut self, step: &Step) -> Result<(), RunError> {
@@ -154,14 +158,15 @@ impl<'a> Run<'a> {
     }
 
     /// Ends what is still under way, and looks at the gateway for the last time.
-    fn finish(mut self) -> Result<Observed, RunError> {
+    fn finish(mut self) -> Result<(Observed, Timeline), RunError> {
         while !self.clients.is_empty() {
             self.pass_one_moment()?;
         }
         let state = self.state();
         self.observed.states.push(state);
         self.observed.requests = self.exchanges.into_iter().map(|ended| ended.into_values().collect()).collect();
-        Ok(self.observed)
+        let timeline = self.recorder.map(|recorder| recorder.finish(&self.observed)).unwrap_or_default();
+        Ok((self.observed, timeline))
     }
 
     fn request(&mut self, request: &Request) -> Result<(), RunError> {
@@ -179,8 +184,11 @@ impl<'a> Run<'a> {
     fn open(&mut self, request: &Request, slot: (usize, usize)) {
         let now = self.now();
         let sent = request.client_request(now, &self.key);
-        self.observed.tokens.extend(sent.token.clone());
+        self.observed.tokens.extend(sent.credentials());
         let (logs_before, callouts_before) = (self.observed.logs.len(), self.journal.len());
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sends(now.saturating_sub(self.start), &name(slot), &sent);
+        }
         let Some(gateway) = &mut self.gateway else {
             let exchange = refused_start(sent.whole(), now.saturating_sub(self.start));
             self.put(slot, exchange);
@@ -201,7 +209,7 @@ impl<'a> Run<'a> {
             callouts_before,
         };
         self.clients.push(client);
-        self.take_logs();
+        self.take_news(Vec::new());
         self.close_ended();
     }
 
@@ -242,12 +250,19 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         gateway.run_until(time);
-        for client in &mut self.clients {
-            client.act(gateway, time);
-        }
-        self.take_logs();
+        self.take_news(Vec::new());
+        self.clients_act(time);
         self.close_ended();
         Ok(())
+    }
+
+    fn clients_act(&mut self, time: Duration) {
+        let Some(gateway) = &mut self.gateway else { return };
+        for client in &mut self.clients {
+            let told = self.recorder.as_mut().map(|recorder| (recorder, time.saturating_sub(self.start)));
+            client.act(gateway, time, told);
+        }
+        self.take_news(Vec::new());
     }
 
     /// Takes note of what became of the requests that have ended.
@@ -266,7 +281,7 @@ impl<'a> Run<'a> {
         let Some(gateway) = &mut self.gateway else { return };
         let outcome = gateway.close(client.stream);
         let answered = !matches!(outcome.ending, Ending::Closed | Ending::ClientLeft);
-        self.log(outcome.logs);
+        self.take_news(outcome.logs);
         let callouts = self.journal.of(client.stream, client.callouts_before);
         let exchange = Exchange {
             at: client.at.saturating_sub(self.start),
@@ -286,13 +301,28 @@ impl<'a> Run<'a> {
     }
 
     fn put(&mut self, (step, number): (usize, usize), exchange: Exchange) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.ends(exchange.at.saturating_add(exchange.took), &name((step, number)), &exchange);
+        }
         if let Some(ended) = self.exchanges.get_mut(step) {
             ended.insert(number, exchange);
         }
     }
 
-    fn take_logs(&mut self) {
-        let lines = self.gateway.as_mut().map(Gateway::take_logs).unwrap_or_default();
+    /// Takes over what has been logged, and tells the recorder what has happened.
+    fn take_news(&mut self, mut lines: Vec<LogLine>) {
+        lines.extend(self.gateway.as_mut().map(Gateway::take_logs).unwrap_or_default());
+        let at = self.now().saturating_sub(self.start);
+        if let Some(recorder) = &mut self.recorder {
+            let news = News {
+                trace: self.gateway.as_mut().map(Gateway::take_trace).unwrap_or_default(),
+                logs: lines.clone().into(),
+                asked: self.journal.since(self.told),
+                served: self.journal.take_served(),
+            };
+            self.told = self.journal.len();
+            recorder.tell(at, news);
+        }
         self.log(lines);
     }
 
@@ -313,49 +343,13 @@ impl<'a> Run<'a> {
     }
 
     fn state(&self) -> State {
-        State {
-            metrics: BTreeMap::new(),
-            shared_data: None,
-            callouts: self.journal.counts(),
-            logs: self.observed.logs.len(),
-        }
+        State { metrics: None, shared_data: None, callouts: self.journal.counts(), logs: self.observed.logs.len() }
     }
 }
 
-impl Client {
-    /// When it does something next, be it that it gives up.
-    fn next_time(&self) -> Duration {
-        let sends = self.sends.last().map(|(at, _)| *at);
-        sends.into_iter().chain(self.leaves_at).fold(self.active + STREAM_IDLE_TIMEOUT, Duration::min)
-    }
-
-    /// Sends what is due, and leaves when it is time. Who has got an answer sends nothing more.
-    fn act(&mut self, gateway: &mut Gateway<Services<'_>>, now: Duration) {
-        while let Some((at, send)) = self.sends.pop_if(|(at, _)| *at <= now) {
-            gateway.receive(self.stream, send.part, send.end);
-            self.active = at;
-        }
-        if self.leaves_at.is_some_and(|at| at <= now) {
-            gateway.leave(self.stream);
-        }
-    }
-
-    fn has_waited_too_long(&self, now: Duration) -> bool {
-        now >= self.active + STREAM_IDLE_TIMEOUT
-    }
-}
-
-/// The pieces behind the headers, the next one last. As HTTP/1.1 brings it: Envoy sees the end of a body behind it.
-fn sends(sent: ClientRequest, now: Duration) -> Vec<(Duration, Send)> {
-    if sent.ends_with_headers() {
-        return Vec::new();
-    }
-    let last = sent.chunks.last().map_or(now, |(at, _)| now + *at);
-    let end = if sent.trailers.is_empty() { Part::Data(Vec::new()) } else { Part::Trailers(sent.trailers) };
-    let chunks = sent.chunks.into_iter().map(|(at, chunk)| (now + at, Send { part: Part::Data(chunk), end: false }));
-    let mut sends: Vec<_> = chunks.chain([(last, Send { part: end, end: true })]).collect();
-    sends.reverse();
-    sends
+/// How a timeline calls a request; numbers begin with 1.
+fn name((step, number): (usize, usize)) -> String {
+    if number == 0 { format!("request {}", step + 1) } else { format!("request {}, time {}", step + 1, number + 1) }
 }
 
 impl From<FailStrategy> for plugin::FailStrategy {

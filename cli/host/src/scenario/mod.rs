@@ -6,6 +6,7 @@
 //!
 //! A scenario does not know on which host it runs: the embedded gateway and a real Envoy give the same [`Observed`].
 
+mod check;
 mod content;
 mod embedded;
 mod fields;
@@ -15,10 +16,13 @@ mod place;
 mod read;
 mod reply;
 mod request;
+mod secrets;
 mod services;
+mod timeline;
 mod token;
 
-pub use embedded::{RunError, run};
+pub use check::Failure;
+pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, GatewaySetup, Manifest,
@@ -29,4 +33,5 @@ pub use observed::{Exchange, Observed, ObservedCallout, State};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};
 pub use request::ClientRequest;
+pub use timeline::{Event, Party, Timeline};
 pub use token::{KeyError, TokenKey};

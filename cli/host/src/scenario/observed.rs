@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What was seen of a scenario.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     /// Whether the plugin accepted its first configuration.
     pub started: bool,
@@ -22,12 +22,12 @@ pub struct Observed {
     pub states: Vec<State>,
     /// Everything that was logged, in its order.
     pub logs: Vec<LogLine>,
-    /// Tokens that were sent: no line of a log may hold one.
+    /// Tokens that were sent ([`super::ClientRequest::credentials`]): no line of a log may hold one.
     pub tokens: Vec<String>,
 }
 
 /// What became of a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// When it was sent, since the start.
     pub at: Duration,
@@ -51,7 +51,7 @@ pub struct Exchange {
 }
 
 /// A callout that was made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedCallout {
     /// The cluster.
     pub cluster: String,
@@ -66,10 +66,10 @@ pub struct ObservedCallout {
 }
 
 /// A gateway at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// Counters and gauges by name.
-    pub metrics: BTreeMap<String, u64>,
+    /// Counters and gauges by name; `None` where the host cannot tell.
+    pub metrics: Option<BTreeMap<String, u64>>,
     /// Shared data by key; `None` where the host cannot tell.
     pub shared_data: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
     /// How many callouts were made so far, by cluster.

@@ -5,7 +5,11 @@ use std::ops::Range;
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Budget, Error, Options};
 
-use super::{content, format::Scenario, place::byte_range};
+use super::{
+    content,
+    format::Scenario,
+    place::{Place, byte_range},
+};
 
 /// A scenario file is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,10 +51,16 @@ impl Scenario {
         match content::check(&scenario) {
             Ok(()) => Ok(scenario),
             Err(impossible) => {
-                let range = within(text, scenario.places.range(&impossible.place));
+                let range = within(text, scenario.range_of(&impossible.place));
                 Err(ScenarioError { message: impossible.message, help: impossible.help, range })
             }
         }
+    }
+
+    /// Where something stands in the file, in bytes; where it is not there, what it would stand in.
+    #[must_use]
+    pub fn range_of(&self, place: &Place) -> Range<usize> {
+        self.places.range(place)
     }
 }
 

@@ -68,6 +68,19 @@ impl ClientRequest {
         HttpRequest { headers: self.headers.clone(), body }
     }
 
+    /// What no log may hold: the credentials in every `authorization`, which follow the scheme (RFC 9110, section 11.4).
+    /// Anything shorter than a real secret is left out: it would be found in other words.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<String> {
+        const SHORTEST: usize = 8;
+        let authorization = self.headers.iter().filter(|(name, _)| *name == b"authorization");
+        let texts = authorization.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        texts
+            .filter_map(|text| text.split_once(' ').map(|(_, credentials)| credentials.trim().to_owned()))
+            .filter(|credentials| credentials.len() >= SHORTEST)
+            .collect()
+    }
+
     /// Whether nothing follows the headers.
     #[must_use]
     pub fn ends_with_headers(&self) -> bool {
@@ -116,8 +129,15 @@ mod tests {
     #[test]
     fn the_token_follows_the_headers() {
         let sent = sent("{headers: {X-A: [one, two]}, token: {}}");
-        let token = sent.token.unwrap();
+        let token = sent.token.clone().unwrap();
         let expected = [("x-a", "one"), ("x-a", "two"), ("authorization", &format!("Bearer {token}"))];
         assert_eq!(sent.headers, headers("GET", &expected));
+        assert_eq!(sent.credentials(), [token]);
+    }
+
+    #[test]
+    fn credentials_are_what_follows_the_scheme() {
+        let sent = sent("headers: {authorization: [Basic dXNlcjpwYXNz, Bearer, bearer abc]}");
+        assert_eq!(sent.credentials(), ["dXNlcjpwYXNz"]);
     }
 }

@@ -1,9 +1,15 @@
 //! The services of a scenario around the embedded gateway, and a journal of what they were asked.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    time::Duration,
+};
 
 use crate::{
     gateway::StreamId,
+    headers::HeaderMap,
     world::{CallOutcome, HttpCall, HttpRequest, HttpResponse, World},
 };
 
@@ -11,7 +17,14 @@ use super::format::{Answer, Reply, Scenario, Service};
 
 /// What the plugin and the gateway have asked for so far.
 #[derive(Clone, Default)]
-pub(super) struct Journal(Rc<RefCell<Vec<Asked>>>);
+pub(super) struct Journal(Rc<RefCell<Entries>>);
+
+#[derive(Default)]
+struct Entries {
+    asked: Vec<Asked>,
+    /// What has reached the upstream since this was last asked.
+    served: VecDeque<HeaderMap>,
+}
 
 /// A callout.
 #[derive(Clone)]
@@ -33,6 +46,8 @@ pub(super) struct Services<'a> {
     upstream: HttpResponse,
     upstream_delay: Duration,
     journal: Journal,
+    /// Whether somebody will ask what has reached the upstream.
+    told: bool,
 }
 
 /// An entry of the scenario's services.
@@ -46,15 +61,25 @@ struct Entry<'a> {
 impl Journal {
     /// The callouts of a stream, of those from this number on.
     pub(super) fn of(&self, stream: StreamId, since: usize) -> Vec<Asked> {
-        let asked = self.0.borrow();
-        let later = asked.get(since..).unwrap_or_default();
+        let entries = self.0.borrow();
+        let later = entries.asked.get(since..).unwrap_or_default();
         later.iter().filter(|asked| asked.stream == Some(stream)).cloned().collect()
+    }
+
+    /// The callouts from this number on.
+    pub(super) fn since(&self, number: usize) -> VecDeque<Asked> {
+        self.0.borrow().asked.get(number..).unwrap_or_default().to_vec().into()
+    }
+
+    /// What has reached the upstream since this was last asked.
+    pub(super) fn take_served(&self) -> VecDeque<HeaderMap> {
+        std::mem::take(&mut self.0.borrow_mut().served)
     }
 
     /// How many callouts there were, by cluster.
     pub(super) fn counts(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for asked in self.0.borrow().iter() {
+        for asked in &self.0.borrow().asked {
             *counts.entry(asked.call.upstream.clone()).or_default() += 1;
         }
         counts
@@ -62,12 +87,12 @@ impl Journal {
 
     /// How many callouts there were.
     pub(super) fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.0.borrow().asked.len()
     }
 }
 
 impl<'a> Services<'a> {
-    pub(super) fn new(scenario: &'a Scenario, journal: Journal) -> Self {
+    pub(super) fn new(scenario: &'a Scenario, journal: Journal, told: bool) -> Self {
         let entry = |service: &'a Service| Entry {
             service,
             outcome: outcome(&service.answer),
@@ -79,6 +104,7 @@ impl<'a> Services<'a> {
             upstream: upstream.map_or_else(|| Reply::default().response(), Reply::response),
             upstream_delay: upstream.and_then(|reply| reply.delay).unwrap_or_default().unsigned_abs(),
             journal,
+            told,
         }
     }
 }
@@ -93,10 +119,13 @@ impl World for Services<'_> {
     }
 
     fn called(&mut self, stream: Option<StreamId>, at: Duration, call: &HttpCall, status: Option<u16>, took: Duration) {
-        self.journal.0.borrow_mut().push(Asked { stream, at, call: call.clone(), took, status });
+        self.journal.0.borrow_mut().asked.push(Asked { stream, at, call: call.clone(), took, status });
     }
 
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
+    fn serve(&mut self, request: &HttpRequest) -> HttpResponse {
+        if self.told {
+            self.journal.0.borrow_mut().served.push_back(request.headers.clone());
+        }
         self.upstream.clone()
     }
 
