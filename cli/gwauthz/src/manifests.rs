@@ -23,21 +23,33 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Sources, Failure> {
     for path in paths {
         if path.as_os_str() == "-" {
             sources.add(read_stdin()?);
-        } else if path.is_dir() {
-            let found = find(path)?;
-            if found.is_empty() {
-                let what =
-                    format!("no manifest in {}: expected files that end in .yaml, .yml or .json", path.display());
-                return Err(Failure::wrong(what, "name another folder, or the files themselves"));
-            }
-            for file in found {
+        } else {
+            for file in files(std::slice::from_ref(path), &EXTENSIONS, "manifest")? {
                 sources.add(read_file(&file)?);
             }
-        } else {
-            sources.add(read_file(path)?);
         }
     }
     Ok(sources)
+}
+
+/// The files that `paths` name: a folder stands for those in it and below that end in one of `extensions`, sorted, without
+/// hidden ones and without links that lead out of it. `what` they are is for people.
+pub(crate) fn files(paths: &[PathBuf], extensions: &[&str], what: &str) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let found = find(path, extensions)?;
+            if found.is_empty() {
+                let what =
+                    format!("no {what} in {}: expected files that end in {}", path.display(), extensions.join(", "));
+                return Err(Failure::wrong(what, "name another folder, or the files themselves"));
+            }
+            files.extend(found);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
 }
 
 /// Reads one manifest.
@@ -86,7 +98,7 @@ fn source(name: String, bytes: Vec<u8>) -> Result<Source, Failure> {
 }
 
 /// Folders still to be read are kept in a list, not on the stack.
-fn find(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn find(root: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, Failure> {
     let canonical = |path: &Path| fs::canonicalize(path).map_err(|error| Failure::io("read", path, &error));
     let canonical_root = canonical(root)?;
     let mut folders = vec![root.to_owned()];
@@ -100,7 +112,7 @@ fn find(root: &Path) -> Result<Vec<PathBuf>, Failure> {
                 continue;
             }
             let is_manifest = || {
-                path.extension().and_then(|extension| extension.to_str()).is_some_and(|end| EXTENSIONS.contains(&end))
+                path.extension().and_then(|extension| extension.to_str()).is_some_and(|end| extensions.contains(&end))
             };
             if kind.is_dir() {
                 folders.push(path);

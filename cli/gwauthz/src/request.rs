@@ -111,7 +111,7 @@ impl RequestArgs {
         terminal: &Terminal,
     ) -> Result<Bench, Failure> {
         let config = match &self.config {
-            Some(path) => plugin_config(path, self.plugin.as_deref())?,
+            Some(path) => deployed_plugin(path, self.plugin.as_deref())?.config.unwrap_or_else(|| "{}".to_owned()),
             None => DEFAULT_CONFIG.to_owned(),
         };
         let module = module::compiler(!self.no_cache, metering, terminal)?.compile(&module.bytes)?;
@@ -126,6 +126,11 @@ impl RequestArgs {
     /// How the authorization service answers.
     pub(crate) fn authz(&self) -> &Authz {
         &self.authz
+    }
+
+    /// Which module is named, and whether what was compiled may be kept.
+    pub(crate) fn named_module(&self) -> (Option<PathBuf>, bool) {
+        (self.module.clone(), !self.no_cache)
     }
 
     /// The request, with its token if there is one.
@@ -158,8 +163,8 @@ pub(crate) fn detail_logs(logs: &[LogLine], terminal: &Terminal) {
     }
 }
 
-/// The pluginConfig of the WasmPlugin in a manifest, as JSON text.
-fn plugin_config(path: &Path, name: Option<&str>) -> Result<String, Failure> {
+/// The WasmPlugin of this name in a manifest, or the only one.
+pub(crate) fn deployed_plugin(path: &Path, name: Option<&str>) -> Result<DeployedPlugin, Failure> {
     let wrong = |message: String, help: &str| Failure::wrong(format!("{}: {message}", path.display()), help);
     let source = manifests::read_file(path)?;
     let plugins = deployed_plugins(&source).map_err(|error| {
@@ -175,7 +180,7 @@ fn plugin_config(path: &Path, name: Option<&str>) -> Result<String, Failure> {
     let names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_deref().unwrap_or("(no name)")).collect();
     let mut matching = plugins.iter().filter(|plugin| name.is_none() || plugin.name.as_deref() == name);
     match (matching.next(), matching.next()) {
-        (Some(DeployedPlugin { config, .. }), None) => Ok(config.clone().unwrap_or_else(|| "{}".to_owned())),
+        (Some(plugin), None) => Ok(plugin.clone()),
         (Some(_), Some(_)) => {
             Err(wrong(format!("several WasmPlugins: {}", names.join(", ")), "choose one with --plugin NAME"))
         }

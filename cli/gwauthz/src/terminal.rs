@@ -69,6 +69,11 @@ impl Terminal {
         }
     }
 
+    /// Whether more is to be printed.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// Prints a failure as a diagnostic to stderr.
     pub(crate) fn report(&self, failure: &Failure) {
         let mut text = String::new();

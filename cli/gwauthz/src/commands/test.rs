@@ -1,25 +1,31 @@
-//! `gwauthz test`: what a gateway would do with one request.
+//! `gwauthz test`: what a gateway would do with one request, or whether it does what scenarios say.
 
 mod probe;
 mod report;
+mod scenarios;
 
 use clap::{Args, ValueEnum};
 
 use crate::{
     exit::{Exit, Failure},
-    output::{Format, json},
+    output::json,
     request::{RequestArgs, detail_logs},
     terminal::Terminal,
 };
 
 use report::Verdict;
+use scenarios::{ScenarioArgs, Settings};
 
 /// Send a request through the plugin, without a cluster, and say what a gateway would do with it
 ///
 /// Runs the very module that a gateway runs, in an embedded gateway that behaves as Envoy does. Exit code 0: allowed;
 /// 1: denied; `--expect deny` turns it round.
+///
+/// With scenario files or folders of them, runs those instead: exit code 0: all held; 1: one did not; 2: a file is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
+    #[command(flatten)]
+    scenarios: ScenarioArgs,
     #[command(flatten)]
     request: RequestArgs,
     /// Which decision is the right one
@@ -30,7 +36,18 @@ pub(crate) struct TestArgs {
     probe: bool,
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: Format,
+    format: TestFormat,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TestFormat {
+    /// For people
+    Human,
+    /// For programs; the `schema` key names the layout
+    Json,
+    /// JUnit XML, of scenarios alone
+    Junit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,6 +58,13 @@ enum Expectation {
 
 impl TestArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        if !self.scenarios.scenarios.is_empty() {
+            let (module, use_cache) = self.request.named_module();
+            return self.scenarios.execute(&Settings { module, use_cache, format: self.format }, terminal);
+        }
+        if self.format == TestFormat::Junit {
+            return Err(Failure::wrong("--format junit is for scenarios", "name some, or print another format"));
+        }
         if self.probe {
             return self.execute_probes(terminal);
         }
@@ -54,8 +78,8 @@ impl TestArgs {
         }
         let verdict = Verdict::new(&request, &outcome);
         terminal.print(&match self.format {
-            Format::Human => verdict.human(),
-            Format::Json => json(&verdict.machine())?,
+            TestFormat::Json => json(&verdict.machine())?,
+            TestFormat::Human | TestFormat::Junit => verdict.human(),
         })?;
         let expected = verdict.is_allowed() == (self.expect == Expectation::Allow);
         Ok(if expected { Exit::Yes } else { Exit::No })
@@ -68,8 +92,8 @@ impl TestArgs {
         progress.finish_and_clear();
         let findings = findings?;
         terminal.print(&match self.format {
-            Format::Human => probe::human(&findings),
-            Format::Json => json(&probe::machine(&findings))?,
+            TestFormat::Json => json(&probe::machine(&findings))?,
+            TestFormat::Human | TestFormat::Junit => probe::human(&findings),
         })?;
         Ok(if findings.is_empty() { Exit::Yes } else { Exit::No })
     }

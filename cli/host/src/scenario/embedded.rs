@@ -98,8 +98,10 @@ impl<'a> Run<'a> {
         let clock = VirtualClock::starting_at(scenario.gateway.clock_start().into());
         let config =
             GatewayConfig { clock, workers: scenario.gateway.workers.unwrap_or(1).into(), trace: recorder.is_some() };
-        let plugin =
-            Plugin { fail_strategy: scenario.plugin.fail_strategy.into(), ..Plugin::new(module, plugin_configuration) };
+        let plugin = Plugin {
+            fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
+            ..Plugin::new(module, plugin_configuration)
+        };
         let services = Services::new(scenario, journal.clone(), recorder.is_some());
         let mut observed = Observed::default();
         let (gateway, logs) = match Gateway::start([plugin], config, services) {

@@ -49,9 +49,8 @@ pub struct PluginSetup {
     /// Default: `accepted`.
     #[serde(default)]
     pub expect: ConfigExpectation,
-    /// What becomes of requests once the plugin has trapped. Default: `close`.
-    #[serde(default)]
-    pub fail_strategy: FailStrategy,
+    /// What becomes of requests once the plugin has trapped. Default: what the manifest says, or `close`.
+    pub fail_strategy: Option<FailStrategy>,
 }
 
 /// A manifest that deploys the plugin.

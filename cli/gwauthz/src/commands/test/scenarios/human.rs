@@ -1,0 +1,93 @@
+//! For people: a line a scenario; under those that do not hold what was expected, what was found, and the timeline.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use gwauthz_host::scenario::{Failure as Finding, Party, Timeline};
+
+use super::{Outcome, Summary, Verdict, files::ScenarioFile};
+
+/// The most events of a timeline that are shown.
+const MAX_EVENTS: usize = 200;
+
+pub(super) fn render(summary: &Summary, verbose: bool) -> String {
+    let mut text = String::new();
+    for Outcome { file, verdict } in &summary.outcomes {
+        let title = harmless(file.title().unwrap_or("not a scenario"));
+        let mut line = |mark: &str, color: AnsiColor| {
+            let style = Style::new().bold().fg_color(Some(color.into()));
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{style}{mark}{style:#} {}  {title}", file.name);
+        };
+        match verdict {
+            Verdict::Held(timeline) => {
+                line("✓", AnsiColor::Green);
+                if let Some(timeline) = timeline.as_ref().filter(|_| verbose) {
+                    tell(timeline, &mut text);
+                }
+            }
+            Verdict::Failed(findings, timeline) => {
+                line("✗", AnsiColor::Red);
+                findings.iter().for_each(|finding| found(finding, file, &mut text));
+                tell(timeline, &mut text);
+            }
+            Verdict::Wrong(_) => line("!", AnsiColor::Yellow),
+        }
+    }
+    text + &last_line(summary)
+}
+
+fn found(finding: &Finding, file: &ScenarioFile, text: &mut String) {
+    let Finding { what, expected, found, range, .. } = finding;
+    let (line, column) = file.position(range);
+    let _ = writeln!(text, "\n  {}  {}:{line}:{column}", harmless(what), file.name);
+    for (name, value) in [("expected", expected), ("found", found)] {
+        let mut name = name;
+        let empty = ["(empty)"];
+        let lines: Vec<_> = if value.is_empty() { empty.to_vec() } else { value.lines().collect() };
+        for line in lines {
+            let _ = writeln!(text, "    {name:8}  {}", harmless(line));
+            name = "";
+        }
+    }
+}
+
+fn tell(timeline: &Timeline, text: &mut String) {
+    text.push('\n');
+    let dim = Style::new().dimmed();
+    for line in timeline.to_string().lines().take(MAX_EVENTS).zip(&timeline.events) {
+        let (line, event) = line;
+        // Calls of the plugin into the gateway are what one reads last.
+        if event.from == Party::Plugin && event.to == Party::Gateway {
+            let _ = writeln!(text, "{dim}{line}{dim:#}");
+        } else {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+    if timeline.events.len() > MAX_EVENTS {
+        let _ =
+            writeln!(text, "  and {} events more; `--format json` has them all", timeline.events.len() - MAX_EVENTS);
+    }
+    text.push('\n');
+}
+
+fn last_line(summary: &Summary) -> String {
+    let total = summary.outcomes.len() + summary.not_run;
+    let plural = if total == 1 { "" } else { "s" };
+    let parts: Vec<_> = [
+        (summary.held(), "held"),
+        (summary.failed(), "failed"),
+        (summary.wrong(), "wrong"),
+        (summary.not_run, "not run"),
+    ]
+    .into_iter()
+    .filter(|(count, word)| *count > 0 || *word == "held")
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect();
+    format!("{total} scenario{plural}: {}\n", parts.join(", "))
+}
+
+/// Text from files and guests without what could move a terminal's cursor.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '␣' } else { c }).collect()
+}

@@ -1,0 +1,99 @@
+//! Runs scenarios, as many at a time as there are cores.
+
+use std::{
+    num::NonZero,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use gwauthz_host::{
+    Module,
+    scenario::{Failure as Finding, Place, RunError, Timeline, record, run},
+};
+
+use super::{
+    Outcome, Summary, Verdict,
+    files::{Ready, ScenarioFile},
+};
+use crate::terminal::Terminal;
+
+/// Runs all files; with `fail_fast`, what stands behind the first that does not hold is left out.
+pub(super) fn all(files: Vec<ScenarioFile>, module: &Module, fail_fast: bool, terminal: &Terminal) -> Summary {
+    let total = files.len();
+    let progress = terminal.progress(format!("0 of {total} scenarios"), None);
+    let next = AtomicUsize::new(0);
+    let first_failure = AtomicUsize::new(usize::MAX);
+    let files: Vec<_> = files.into_iter().map(|file| Mutex::new(Some(file))).collect();
+    let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::new(Vec::with_capacity(total));
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            // Those before the first failure are still needed, whoever comes to them.
+            if fail_fast && number > first_failure.load(Ordering::Relaxed) {
+                return;
+            }
+            let Some(slot) = files.get(number) else { return };
+            let Some(file) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
+            let outcome = one(file, module, terminal.is_verbose());
+            if !matches!(outcome.verdict, Verdict::Held(_)) {
+                first_failure.fetch_min(number, Ordering::Relaxed);
+            }
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push((number, outcome));
+            progress.set_message(format!("{} of {total} scenarios", outcomes.len()));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(total);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    progress.finish_and_clear();
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(number, _)| *number);
+    if fail_fast {
+        // What was run behind it by chance is not said: the result is the same each time.
+        outcomes.retain(|(number, _)| *number <= first_failure.load(Ordering::Relaxed));
+    }
+    let not_run = total - outcomes.len();
+    Summary { outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(), not_run }
+}
+
+fn one(mut file: ScenarioFile, module: &Module, verbose: bool) -> Outcome {
+    let verdict = match &mut file.scenario {
+        Err(failure) => failure.take().map_or(Verdict::Held(None), Verdict::Wrong),
+        Ok(ready) => verdict(ready, module, verbose),
+    };
+    Outcome { file, verdict }
+}
+
+fn verdict(ready: &Ready, module: &Module, verbose: bool) -> Verdict {
+    let Ready { scenario, configuration } = ready;
+    let recorded = || match record(scenario, configuration.as_bytes(), module) {
+        Ok((_, timeline)) => timeline,
+        Err(_) => Timeline::default(),
+    };
+    match run(scenario, configuration.as_bytes(), module) {
+        Ok(observed) => match scenario.check(&observed) {
+            failures if failures.is_empty() => Verdict::Held(verbose.then(recorded)),
+            failures => Verdict::Failed(failures, recorded()),
+        },
+        Err(error) => Verdict::Failed(vec![never_ended(ready, &error)], Timeline::default()),
+    }
+}
+
+/// A run without an end is the plugin's failure, or the scenario's.
+fn never_ended(ready: &Ready, error: &RunError) -> Finding {
+    let place = Place::default().key("name");
+    Finding {
+        what: "the run".to_owned(),
+        expected: "an end".to_owned(),
+        found: error.to_string(),
+        range: ready.scenario.range_of(&place),
+        place,
+    }
+}
