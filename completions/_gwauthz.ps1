@@ -30,16 +30,47 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure what a request costs the gateway: time and fuel a callback, host calls, growth of memory')
             [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build a plugin into a module that gateways load')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell, or the man page')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a lint rule: why it is one, what an attacker gains, what is right')
             [CompletionResult]::new('keygen', 'keygen', [CompletionResultType]::ParameterValue, 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder')
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Find security and correctness defects in manifests around gateway plugins')
             [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Push a plugin to a registry, signed')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a kind of file')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Send a request through the plugin, without a cluster, and say what a gateway would do with it')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that what a registry has was signed with a key')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'gwauthz;bench' {
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted')
+            [CompletionResult]::new('--claims', '--claims', [CompletionResultType]::ParameterName, 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]')
+            [CompletionResult]::new('--plugin', '--plugin', [CompletionResultType]::ParameterName, 'Which WasmPlugin in the manifest, where there are several')
+            [CompletionResult]::new('--module', '--module', [CompletionResultType]::ParameterName, 'Module to run [default: the embedded one, else the one of this checkout]')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Method of the request')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Path of the request, with its query')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header of the request; may be given several times, and twice with one name')
+            [CompletionResult]::new('--authz', '--authz', [CompletionResultType]::ParameterName, 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask')
+            [CompletionResult]::new('--requests', '--requests', [CompletionResultType]::ParameterName, 'How many requests are measured')
+            [CompletionResult]::new('--against', '--against', [CompletionResultType]::ParameterName, 'Measure this module too, in turns with the first')
+            [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Compare with a result that `--format json` printed earlier')
+            [CompletionResult]::new('--fail-above', '--fail-above', [CompletionResultType]::ParameterName, 'Exit with 1 where a request takes this much more fuel than in the baseline')
+            [CompletionResult]::new('--plot', '--plot', [CompletionResultType]::ParameterName, 'Draw the distributions into a self-contained file: .svg or .html')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)')
+            [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Compile the module anew, and do not keep what was compiled')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more of what is done and why')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more of what is done and why')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'gwauthz;build' {
@@ -132,7 +163,20 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'gwauthz;schema' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more of what is done and why')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more of what is done and why')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'gwauthz;test' {
+            [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Run only scenarios whose file or name contains this; may be given several times')
             [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted')
             [CompletionResult]::new('--claims', '--claims', [CompletionResultType]::ParameterName, 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]')
@@ -146,6 +190,8 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             [CompletionResult]::new('--expect', '--expect', [CompletionResultType]::ParameterName, 'Which decision is the right one')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the result')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)')
+            [CompletionResult]::new('--fail-fast', '--fail-fast', [CompletionResultType]::ParameterName, 'Stop at the first scenario that does not hold')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Run again whenever a scenario, a manifest or the module changes, until Ctrl-C')
             [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Compile the module anew, and do not keep what was compiled')
             [CompletionResult]::new('--probe', '--probe', [CompletionResultType]::ParameterName, 'Try what an authorization plugin must not do, instead of one request: exit code 1 where it does')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
@@ -200,16 +246,21 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             break
         }
         'gwauthz;help' {
+            [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure what a request costs the gateway: time and fuel a callback, host calls, growth of memory')
             [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build a plugin into a module that gateways load')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell, or the man page')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a lint rule: why it is one, what an attacker gains, what is right')
             [CompletionResult]::new('keygen', 'keygen', [CompletionResultType]::ParameterValue, 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder')
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Find security and correctness defects in manifests around gateway plugins')
             [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Push a plugin to a registry, signed')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a kind of file')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Send a request through the plugin, without a cluster, and say what a gateway would do with it')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that what a registry has was signed with a key')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'gwauthz;help;bench' {
             break
         }
         'gwauthz;help;build' {
@@ -228,6 +279,9 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             break
         }
         'gwauthz;help;push' {
+            break
+        }
+        'gwauthz;help;schema' {
             break
         }
         'gwauthz;help;test' {

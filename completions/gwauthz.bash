@@ -16,6 +16,9 @@ _gwauthz() {
             ",$1")
                 cmd="gwauthz"
                 ;;
+            gwauthz,bench)
+                cmd="gwauthz__subcmd__bench"
+                ;;
             gwauthz,build)
                 cmd="gwauthz__subcmd__build"
                 ;;
@@ -37,6 +40,9 @@ _gwauthz() {
             gwauthz,push)
                 cmd="gwauthz__subcmd__push"
                 ;;
+            gwauthz,schema)
+                cmd="gwauthz__subcmd__schema"
+                ;;
             gwauthz,test)
                 cmd="gwauthz__subcmd__test"
                 ;;
@@ -45,6 +51,9 @@ _gwauthz() {
                 ;;
             gwauthz,verify)
                 cmd="gwauthz__subcmd__verify"
+                ;;
+            gwauthz__subcmd__help,bench)
+                cmd="gwauthz__subcmd__help__subcmd__bench"
                 ;;
             gwauthz__subcmd__help,build)
                 cmd="gwauthz__subcmd__help__subcmd__build"
@@ -67,6 +76,9 @@ _gwauthz() {
             gwauthz__subcmd__help,push)
                 cmd="gwauthz__subcmd__help__subcmd__push"
                 ;;
+            gwauthz__subcmd__help,schema)
+                cmd="gwauthz__subcmd__help__subcmd__schema"
+                ;;
             gwauthz__subcmd__help,test)
                 cmd="gwauthz__subcmd__help__subcmd__test"
                 ;;
@@ -83,12 +95,94 @@ _gwauthz() {
 
     case "${cmd}" in
         gwauthz)
-            opts="-q -v -h -V --color --quiet --verbose --help --version build completions explain keygen lint push test trace verify help"
+            opts="-q -v -h -V --color --quiet --verbose --help --version bench build completions explain keygen lint push schema test trace verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gwauthz__subcmd__bench)
+            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --requests --against --baseline --fail-above --plot --format --color --quiet --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --claims)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --module)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authz)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-above)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -171,8 +265,22 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__help)
-            opts="build completions explain keygen lint push test trace verify help"
+            opts="bench build completions explain keygen lint push schema test trace verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gwauthz__subcmd__help__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -269,6 +377,20 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__help__subcmd__push)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gwauthz__subcmd__help__subcmd__schema)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -418,13 +540,35 @@ _gwauthz() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        gwauthz__subcmd__test)
-            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --probe --format --color --quiet --verbose --help --version"
+        gwauthz__subcmd__schema)
+            opts="-q -v -h -V --color --quiet --verbose --help --version scenario"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gwauthz__subcmd__test)
+            opts="-c -q -v -h -V --filter --fail-fast --watch --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --probe --format --color --quiet --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --token)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -470,7 +614,7 @@ _gwauthz() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)

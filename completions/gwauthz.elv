@@ -27,16 +27,46 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
+            cand bench 'Measure what a request costs the gateway: time and fuel a callback, host calls, growth of memory'
             cand build 'Build a plugin into a module that gateways load'
             cand completions 'Print a completion script for a shell, or the man page'
             cand explain 'Explain a lint rule: why it is one, what an attacker gains, what is right'
             cand keygen 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
             cand lint 'Find security and correctness defects in manifests around gateway plugins'
             cand push 'Push a plugin to a registry, signed'
+            cand schema 'Print the JSON Schema of a kind of file'
             cand test 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
             cand trace 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them'
             cand verify 'Check that what a registry has was signed with a key'
             cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'gwauthz;bench'= {
+            cand --token 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted'
+            cand --claims 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away'
+            cand -c 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'
+            cand --config 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'
+            cand --plugin 'Which WasmPlugin in the manifest, where there are several'
+            cand --module 'Module to run [default: the embedded one, else the one of this checkout]'
+            cand --method 'Method of the request'
+            cand --path 'Path of the request, with its query'
+            cand --header 'Header of the request; may be given several times, and twice with one name'
+            cand --authz 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask'
+            cand --requests 'How many requests are measured'
+            cand --against 'Measure this module too, in turns with the first'
+            cand --baseline 'Compare with a result that `--format json` printed earlier'
+            cand --fail-above 'Exit with 1 where a request takes this much more fuel than in the baseline'
+            cand --plot 'Draw the distributions into a self-contained file: .svg or .html'
+            cand --format 'How to print the result'
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand --no-cache 'Compile the module anew, and do not keep what was compiled'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why'
+            cand --verbose 'Print more of what is done and why'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
         }
         &'gwauthz;build'= {
             cand --manifest-path 'Crate to build [default: the plugin of this checkout]'
@@ -122,7 +152,19 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'gwauthz;schema'= {
+            cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand -q 'Print results and errors only: no notes, no progress'
+            cand --quiet 'Print results and errors only: no notes, no progress'
+            cand -v 'Print more of what is done and why'
+            cand --verbose 'Print more of what is done and why'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'gwauthz;test'= {
+            cand --filter 'Run only scenarios whose file or name contains this; may be given several times'
             cand --token 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted'
             cand --claims 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away'
             cand -c 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'
@@ -136,6 +178,8 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand --expect 'Which decision is the right one'
             cand --format 'How to print the result'
             cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
+            cand --fail-fast 'Stop at the first scenario that does not hold'
+            cand --watch 'Run again whenever a scenario, a manifest or the module changes, until Ctrl-C'
             cand --no-cache 'Compile the module anew, and do not keep what was compiled'
             cand --probe 'Try what an authorization plugin must not do, instead of one request: exit code 1 where it does'
             cand -q 'Print results and errors only: no notes, no progress'
@@ -187,16 +231,20 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand --version 'Print version'
         }
         &'gwauthz;help'= {
+            cand bench 'Measure what a request costs the gateway: time and fuel a callback, host calls, growth of memory'
             cand build 'Build a plugin into a module that gateways load'
             cand completions 'Print a completion script for a shell, or the man page'
             cand explain 'Explain a lint rule: why it is one, what an attacker gains, what is right'
             cand keygen 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
             cand lint 'Find security and correctness defects in manifests around gateway plugins'
             cand push 'Push a plugin to a registry, signed'
+            cand schema 'Print the JSON Schema of a kind of file'
             cand test 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
             cand trace 'Print every call between gateway and plugin while a request passes, as Envoy''s log has them'
             cand verify 'Check that what a registry has was signed with a key'
             cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'gwauthz;help;bench'= {
         }
         &'gwauthz;help;build'= {
         }
@@ -209,6 +257,8 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
         &'gwauthz;help;lint'= {
         }
         &'gwauthz;help;push'= {
+        }
+        &'gwauthz;help;schema'= {
         }
         &'gwauthz;help;test'= {
         }

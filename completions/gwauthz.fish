@@ -31,16 +31,42 @@ complete -c gwauthz -n "__fish_gwauthz_needs_command" -s q -l quiet -d 'Print re
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s h -l help -d 'Print help'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "bench" -d 'Measure what a request costs the gateway: time and fuel a callback, host calls, growth of memory'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "build" -d 'Build a plugin into a module that gateways load'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "explain" -d 'Explain a lint rule: why it is one, what an attacker gains, what is right'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "keygen" -d 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "push" -d 'Push a plugin to a registry, signed'
+complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "schema" -d 'Print the JSON Schema of a kind of file'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "trace" -d 'Print every call between gateway and plugin while a request passes, as Envoy\'s log has them'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "verify" -d 'Check that what a registry has was signed with a key'
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l plugin -d 'Which WasmPlugin in the manifest, where there are several' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l module -d 'Module to run [default: the embedded one, else the one of this checkout]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l method -d 'Method of the request' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l path -d 'Path of the request, with its query' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l header -d 'Header of the request; may be given several times, and twice with one name' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l authz -d 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l requests -d 'How many requests are measured' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l against -d 'Measure this module too, in turns with the first' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l baseline -d 'Compare with a result that `--format json` printed earlier' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l fail-above -d 'Exit with 1 where a request takes this much more fuel than in the baseline' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l plot -d 'Draw the distributions into a self-contained file: .svg or .html' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l format -d 'How to print the result' -r -f -a "human\t'For people'
+json\t'For programs; the `schema` key names the layout'"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l no-cache -d 'Compile the module anew, and do not keep what was compiled'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -s v -l verbose -d 'Print more of what is done and why'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l manifest-path -d 'Crate to build [default: the plugin of this checkout]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s o -l out -d 'Write the module to FILE [default: left in cargo\'s target folder]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l format -d 'How to print the result' -r -f -a "human\t'For people'
@@ -110,6 +136,14 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s q -l quiet -d '
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand push" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -s v -l verbose -d 'Print more of what is done and why'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -s V -l version -d 'Print version'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l filter -d 'Run only scenarios whose file or name contains this; may be given several times' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F
@@ -122,10 +156,13 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l authz -d 'How t
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l expect -d 'Which decision is the right one' -r -f -a "allow\t''
 deny\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l format -d 'How to print the result' -r -f -a "human\t'For people'
-json\t'For programs; the `schema` key names the layout'"
+json\t'For programs; the `schema` key names the layout'
+junit\t'JUnit XML, of scenarios alone'"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l fail-fast -d 'Stop at the first scenario that does not hold'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l watch -d 'Run again whenever a scenario, a manifest or the module changes, until Ctrl-C'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l no-cache -d 'Compile the module anew, and do not keep what was compiled'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l probe -d 'Try what an authorization plugin must not do, instead of one request: exit code 1 where it does'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
@@ -163,13 +200,15 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s q -l quiet -d
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand verify" -s V -l version -d 'Print version'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "build" -d 'Build a plugin into a module that gateways load'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "explain" -d 'Explain a lint rule: why it is one, what an attacker gains, what is right'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "keygen" -d 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "push" -d 'Push a plugin to a registry, signed'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "trace" -d 'Print every call between gateway and plugin while a request passes, as Envoy\'s log has them'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "verify" -d 'Check that what a registry has was signed with a key'
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from build completions explain keygen lint push test trace verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "bench" -d 'Measure what a request costs the gateway: time and fuel a callback, host calls, growth of memory'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "build" -d 'Build a plugin into a module that gateways load'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "completions" -d 'Print a completion script for a shell, or the man page'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "explain" -d 'Explain a lint rule: why it is one, what an attacker gains, what is right'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "keygen" -d 'Make a key to sign with: gwauthz.key (encrypted) and gwauthz.pub in the current folder'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "lint" -d 'Find security and correctness defects in manifests around gateway plugins'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "push" -d 'Push a plugin to a registry, signed'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "schema" -d 'Print the JSON Schema of a kind of file'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "test" -d 'Send a request through the plugin, without a cluster, and say what a gateway would do with it'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "trace" -d 'Print every call between gateway and plugin while a request passes, as Envoy\'s log has them'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "verify" -d 'Check that what a registry has was signed with a key'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand help; and not __fish_seen_subcommand_from bench build completions explain keygen lint push schema test trace verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

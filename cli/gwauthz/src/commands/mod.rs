@@ -7,6 +7,7 @@ mod explain;
 mod keygen;
 mod lint;
 mod push;
+mod schema;
 mod test;
 mod trace;
 mod verify;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Keygen(keygen::KeygenArgs),
     Lint(lint::LintArgs),
     Push(push::PushArgs),
+    Schema(schema::SchemaArgs),
     Test(test::TestArgs),
     Trace(trace::TraceArgs),
     Verify(verify::VerifyArgs),
@@ -43,6 +45,7 @@ impl Command {
             Self::Keygen(args) => args.execute(terminal),
             Self::Lint(args) => args.execute(terminal),
             Self::Push(args) => args.execute(terminal),
+            Self::Schema(args) => args.execute(terminal),
             Self::Test(args) => args.execute(terminal),
             Self::Trace(args) => args.execute(terminal),
             Self::Verify(args) => args.execute(terminal),

@@ -4,18 +4,22 @@ mod client;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde_json::Value;
+
 use crate::{
     clock::VirtualClock,
     compiler::Module,
-    gateway::{Ending, Gateway, GatewayConfig, StartError},
+    gateway::{Ending, Gateway, GatewayConfig, Refusal, StartError},
     logs::LogLine,
+    metrics::{MetricReading, MetricValue},
     module::ModuleError,
     plugin::{self, Plugin},
-    world::{HttpRequest, HttpResponse},
+    shared_data::{self, SharedEntry},
+    world::HttpRequest,
 };
 
 use super::{
-    format::{FailStrategy, Request, Scenario, Step},
+    format::{FailStrategy, Request, Scenario, SharedDataRace, Step},
     observed::{Exchange, Observed, ObservedCallout, State},
     services::{Asked, Journal, Services},
     timeline::{News, Recorder, Timeline},
@@ -69,16 +73,15 @@ pub fn record(
 
 /// A scenario under way.
 struct Run<'a> {
-    /// `None`: the plugin refused its configuration.
-    gateway: Option<Gateway<Services<'a>>>,
+    scenario: &'a Scenario,
+    module: &'a Module,
+    gateway: Gateway<Services<'a>>,
     journal: Journal,
     recorder: Option<Recorder>,
     /// How many callouts the recorder has been told of.
     told: usize,
     key: TokenKey,
     start: Duration,
-    /// The clock where there is no gateway to have one.
-    now: Duration,
     moments: u32,
     clients: Vec<Client>,
     /// What became of the requests of each step, by number: those in the background end in another order.
@@ -91,45 +94,36 @@ impl<'a> Run<'a> {
     fn start(
         scenario: &'a Scenario,
         plugin_configuration: &[u8],
-        module: &Module,
+        module: &'a Module,
         recorder: Option<Recorder>,
     ) -> Result<Self, RunError> {
         let journal = Journal::default();
-        let clock = VirtualClock::starting_at(scenario.gateway.clock_start().into());
-        let config =
-            GatewayConfig { clock, workers: scenario.gateway.workers.unwrap_or(1).into(), trace: recorder.is_some() };
-        let plugin = Plugin {
-            fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
-            ..Plugin::new(module, plugin_configuration)
+        let services = || Services::new(scenario, journal.clone(), recorder.is_some());
+        let config = config(scenario, recorder.is_some());
+        let start = config.clock.now();
+        let plugin = plugin(scenario, plugin_configuration, module);
+        let (gateway, logs) = match Gateway::start([plugin], config.clone(), services()) {
+            Ok(gateway) => (gateway, None),
+            Err(error) => (Gateway::unconfigured(config, services()), Some(refusal(error)?)),
         };
-        let services = Services::new(scenario, journal.clone(), recorder.is_some());
-        let mut observed = Observed::default();
-        let (gateway, logs) = match Gateway::start([plugin], config, services) {
-            Ok(gateway) => {
-                observed.started = true;
-                let clusters = scenario.services.iter().map(|service| service.cluster.clone());
-                (Some(gateway.with_clusters(clusters)), Vec::new())
-            }
-            Err(StartError::Refused(refusal)) => (None, refusal.logs),
-            Err(StartError::Trapped(_, logs)) => (None, logs),
-            Err(StartError::Module(ModuleError::TrapAtStart(_))) => (None, Vec::new()),
-            Err(StartError::Module(error)) => return Err(RunError::Module(error)),
-        };
+        let clusters = scenario.services.iter().map(|service| service.cluster.clone());
+        let observed = Observed { started: logs.is_none(), ..Observed::default() };
         let mut run = Self {
-            gateway,
+            scenario,
+            module,
+            gateway: gateway.with_clusters(clusters),
             journal,
             recorder,
             told: 0,
             key: TokenKey::published()?,
-            start: clock.now(),
-            now: clock.now(),
+            start,
             moments: 0,
             clients: Vec::new(),
             exchanges: Vec::new(),
             log_bytes: 0,
             observed,
         };
-        run.take_news(logs);
+        run.take_news(logs.unwrap_or_default());
         Ok(run)
     }
 
@@ -147,16 +141,23 @@ impl<'a> Run<'a> {
                 let until = self.now() + time.unsigned_abs();
                 self.pass_until(until)
             }
-            Step::Update(_) => {
-                self.observed.updates.push(false);
-                Ok(())
-            }
+            Step::Update(update) => self.update(&update.config),
             Step::Expect(_) => {
                 let state = self.state();
                 self.observed.states.push(state);
                 Ok(())
             }
         }
+    }
+
+    fn update(&mut self, configuration: &Value) -> Result<(), RunError> {
+        let plugin = plugin(self.scenario, configuration.to_string().as_bytes(), self.module);
+        let refused = self.gateway.update([plugin]).err();
+        self.observed.updates.push(refused.is_none());
+        let logs = refused.map(refusal).transpose()?;
+        self.take_news(logs.unwrap_or_default());
+        self.close_ended();
+        Ok(())
     }
 
     /// Ends what is still under way, and looks at the gateway for the last time.
@@ -191,13 +192,8 @@ impl<'a> Run<'a> {
         if let Some(recorder) = &mut self.recorder {
             recorder.sends(now.saturating_sub(self.start), &name(slot), &sent);
         }
-        let Some(gateway) = &mut self.gateway else {
-            let exchange = refused_start(sent.whole(), now.saturating_sub(self.start));
-            self.put(slot, exchange);
-            return;
-        };
         let worker = request.worker.unwrap_or_default().into();
-        let stream = gateway.open(worker, sent.headers.clone(), sent.ends_with_headers());
+        let stream = self.gateway.open(worker, sent.headers.clone(), sent.ends_with_headers());
         let whole = sent.whole();
         let client = Client {
             slot,
@@ -216,7 +212,7 @@ impl<'a> Run<'a> {
     }
 
     fn now(&self) -> Duration {
-        self.gateway.as_ref().map_or(self.now, Gateway::now)
+        self.gateway.now()
     }
 
     /// Lets everything happen until `time`.
@@ -237,7 +233,7 @@ impl<'a> Run<'a> {
 
     /// When something happens next.
     fn next_moment(&self) -> Option<Duration> {
-        let by_itself = self.gateway.as_ref().and_then(Gateway::next_time);
+        let by_itself = self.gateway.next_time();
         self.clients.iter().map(Client::next_time).chain(by_itself).min()
     }
 
@@ -247,11 +243,7 @@ impl<'a> Run<'a> {
         if self.moments > MAX_MOMENTS || self.log_bytes > MAX_LOG_BYTES || self.journal.len() > MAX_CALLOUTS {
             return Err(RunError::Endless);
         }
-        let Some(gateway) = &mut self.gateway else {
-            self.now = self.now.max(time);
-            return Ok(());
-        };
-        gateway.run_until(time);
+        self.gateway.run_until(time);
         self.take_news(Vec::new());
         self.clients_act(time);
         self.close_ended();
@@ -259,10 +251,9 @@ impl<'a> Run<'a> {
     }
 
     fn clients_act(&mut self, time: Duration) {
-        let Some(gateway) = &mut self.gateway else { return };
         for client in &mut self.clients {
             let told = self.recorder.as_mut().map(|recorder| (recorder, time.saturating_sub(self.start)));
-            client.act(gateway, time, told);
+            client.act(&mut self.gateway, time, told);
         }
         self.take_news(Vec::new());
     }
@@ -270,8 +261,7 @@ impl<'a> Run<'a> {
     /// Takes note of what became of the requests that have ended.
     fn close_ended(&mut self) {
         let now = self.now();
-        let Some(gateway) = &mut self.gateway else { return };
-        let ended = |client: &mut Client| gateway.has_ended(client.stream) || client.has_waited_too_long(now);
+        let ended = |client: &mut Client| self.gateway.has_ended(client.stream) || client.has_waited_too_long(now);
         let ended: Vec<_> = self.clients.extract_if(.., ended).collect();
         for client in ended {
             self.close(client);
@@ -280,8 +270,7 @@ impl<'a> Run<'a> {
 
     fn close(&mut self, client: Client) {
         let now = self.now();
-        let Some(gateway) = &mut self.gateway else { return };
-        let outcome = gateway.close(client.stream);
+        let outcome = self.gateway.close(client.stream);
         let answered = !matches!(outcome.ending, Ending::Closed | Ending::ClientLeft);
         self.take_news(outcome.logs);
         let callouts = self.journal.of(client.stream, client.callouts_before);
@@ -313,11 +302,11 @@ impl<'a> Run<'a> {
 
     /// Takes over what has been logged, and tells the recorder what has happened.
     fn take_news(&mut self, mut lines: Vec<LogLine>) {
-        lines.extend(self.gateway.as_mut().map(Gateway::take_logs).unwrap_or_default());
+        lines.extend(self.gateway.take_logs());
         let at = self.now().saturating_sub(self.start);
         if let Some(recorder) = &mut self.recorder {
             let news = News {
-                trace: self.gateway.as_mut().map(Gateway::take_trace).unwrap_or_default(),
+                trace: self.gateway.take_trace(),
                 logs: lines.clone().into(),
                 asked: self.journal.since(self.told),
                 served: self.journal.take_served(),
@@ -345,7 +334,16 @@ impl<'a> Run<'a> {
     }
 
     fn state(&self) -> State {
-        State { metrics: None, shared_data: None, callouts: self.journal.counts(), logs: self.observed.logs.len() }
+        let metric = |metric: MetricReading| match metric.value {
+            MetricValue::Counter(value) | MetricValue::Gauge(value) => Some((metric.name, value)),
+            MetricValue::Histogram { .. } => None,
+        };
+        State {
+            metrics: Some(self.gateway.metrics().into_iter().filter_map(metric).collect()),
+            shared_data: Some(self.gateway.shared_data().into_iter().map(|entry| (entry.key, entry.value)).collect()),
+            callouts: self.journal.counts(),
+            logs: self.observed.logs.len(),
+        }
     }
 }
 
@@ -364,17 +362,39 @@ impl From<FailStrategy> for plugin::FailStrategy {
     }
 }
 
-/// What Envoy answers while a plugin has never been configured.
-fn refused_start(request: HttpRequest, at: Duration) -> Exchange {
-    Exchange {
-        at,
-        took: Duration::ZERO,
-        request,
-        response: Some(HttpResponse::new(500)),
-        forwarded: None,
-        callouts: Some(Vec::new()),
-        ending: Some(Ending::Refused("the plugin refused its configuration")),
-        details: String::new(),
-        logs: Some(0..0),
+fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
+    let setup = &scenario.gateway;
+    let race = |race: &SharedDataRace| shared_data::SharedDataRace {
+        entry: shared(&race.key, &race.value),
+        before_write: race.before_write.unwrap_or(1),
+    };
+    GatewayConfig {
+        clock: VirtualClock::starting_at(setup.clock_start().into()),
+        workers: setup.workers.unwrap_or(1).into(),
+        shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),
+        races: setup.shared_data_races.iter().map(race).collect(),
+        trace,
+        ..GatewayConfig::default()
+    }
+}
+
+fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module) -> Plugin {
+    Plugin {
+        fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
+        ..Plugin::new(module, configuration)
+    }
+}
+
+/// An entry of the data that plugins without a `vm_id` share, as they do under Istio.
+fn shared(key: &str, value: &str) -> SharedEntry {
+    SharedEntry { vm_id: String::new(), key: key.into(), value: value.into() }
+}
+
+/// What the plugin logged while it refused its configuration.
+fn refusal(error: StartError) -> Result<Vec<LogLine>, RunError> {
+    match error {
+        StartError::Refused(Refusal { logs, .. }) | StartError::Trapped(_, logs) => Ok(logs),
+        StartError::Module(ModuleError::TrapAtStart(_)) => Ok(Vec::new()),
+        StartError::Module(error) => Err(RunError::Module(error)),
     }
 }

@@ -87,6 +87,21 @@ pub struct GatewaySetup {
     /// Data that other plugins have shared before the start, by key.
     #[serde(default)]
     pub shared_data: BTreeMap<String, String>,
+    /// Writes to shared data that the plugin loses to another one.
+    #[serde(default)]
+    pub shared_data_races: Vec<SharedDataRace>,
+}
+
+/// Another plugin writes an entry of the shared data just before this one does, whose compare-and-swap then fails.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SharedDataRace {
+    /// The entry.
+    pub key: String,
+    /// What the other plugin writes.
+    pub value: String,
+    /// Which write of the plugin to the entry it gets ahead of. Default: 1, the first.
+    pub before_write: Option<u32>,
 }
 
 impl GatewaySetup {

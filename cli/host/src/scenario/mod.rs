@@ -16,6 +16,7 @@ mod place;
 mod read;
 mod reply;
 mod request;
+mod schema;
 mod secrets;
 mod services;
 mod timeline;
@@ -26,12 +27,13 @@ pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, GatewaySetup, Manifest,
-    PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, StateExpectation, Step, Token, Update,
-    UpstreamExpectation,
+    PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, SharedDataRace, StateExpectation, Step, Token,
+    Update, UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, State};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};
 pub use request::ClientRequest;
+pub use schema::schema;
 pub use timeline::{Event, Party, Timeline};
 pub use token::{KeyError, TokenKey};

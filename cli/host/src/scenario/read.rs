@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
-use serde_saphyr::{Budget, Error, Options};
+use serde_saphyr::{Budget, Error, Location, Options};
 
 use super::{
     content,
@@ -67,7 +67,7 @@ impl Scenario {
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ScenarioError> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
-        let range = error.location().map(|location| byte_range(&location)).unwrap_or_default();
+        let range = error.location().map(|location| located(text, &location)).unwrap_or_default();
         let (message, help) = explained(error);
         ScenarioError { message, help, range: within(text, range) }
     })
@@ -78,6 +78,19 @@ fn options() -> Options {
     let alias_limits = serde_saphyr::alias_limits! { max_total_replayed_events: MAX_NODES };
     // `no` and `off` are words in a header as anywhere.
     serde_saphyr::options! { budget: budget, alias_limits: alias_limits, strict_booleans: true, with_snippet: false }
+}
+
+/// The bytes that a location covers. The scanner's own errors have a line and a column alone.
+fn located(text: &str, location: &Location) -> Range<usize> {
+    if location.span().byte_offset().is_some() {
+        return byte_range(location);
+    }
+    let number = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+    let start: usize = text.split_inclusive('\n').take(number(location.line())).map(str::len).sum();
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let column: usize = line.chars().take(number(location.column())).map(char::len_utf8).sum();
+    let at = start.saturating_add(column);
+    at..at.saturating_add(1)
 }
 
 /// What is wrong, and what to do.

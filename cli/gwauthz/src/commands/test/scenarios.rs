@@ -10,7 +10,10 @@ mod watch;
 use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
-use gwauthz_host::scenario::{Failure as Finding, Timeline};
+use gwauthz_host::{
+    Metering,
+    scenario::{Failure as Finding, Timeline},
+};
 
 use crate::{
     exit::{Exit, Failure},

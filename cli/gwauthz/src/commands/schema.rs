@@ -1,0 +1,34 @@
+//! `gwauthz schema`: JSON Schemas of the files that gwauthz reads, for editors.
+
+use clap::{Args, ValueEnum};
+use gwauthz_host::scenario;
+
+use crate::{
+    exit::{Exit, Failure},
+    terminal::Terminal,
+};
+
+/// Print the JSON Schema of a kind of file
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Of which kind
+    #[arg(value_enum)]
+    of: Kind,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// What `gwauthz test` runs
+    Scenario,
+}
+
+impl SchemaArgs {
+    pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let schema = match self.of {
+            Kind::Scenario => scenario::schema(),
+        };
+        let text = serde_json::to_string_pretty(&schema).map_err(Failure::bug)?;
+        terminal.print(&(text + "\n"))?;
+        Ok(Exit::Yes)
+    }
+}
