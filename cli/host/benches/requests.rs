@@ -6,9 +6,16 @@ use std::{hint::black_box, path::Path};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gwauthz_host::{
     CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, Plugin, World,
+    scenario::{Scenario, run},
 };
 
 const MODULE: &str = "../../target/wasm32-wasip1/gwauthz-plugin/gwauthz_filter.wasm";
+
+const SCENARIO: &str = "name: Without a token nobody passes
+plugin: {}
+services: [{cluster: authz, answer: refused}]
+steps: [{request: {expect: {decision: deny, status: 401, callouts: []}}}]
+";
 
 struct Nobody;
 
@@ -37,6 +44,13 @@ fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("missing token");
     group.throughput(Throughput::Elements(1));
     group.bench_function("fresh VM", |bencher| bencher.iter(|| black_box(start(&module).request(&request))));
+    let scenario = Scenario::read(SCENARIO).expect("a scenario");
+    group.bench_function("scenario", |bencher| {
+        bencher.iter(|| {
+            let observed = run(&scenario, br#"{"cluster":"authz"}"#, &module).expect("a run");
+            assert!(scenario.check(&observed).is_empty());
+        });
+    });
     let mut gateway = start(&module);
     group.bench_function("warm", |bencher| bencher.iter(|| black_box(gateway.request(&request))));
     group.finish();

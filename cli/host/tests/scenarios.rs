@@ -250,3 +250,115 @@ steps:
     assert_eq!(observed.requests, run(&read(text), b"{\"a\":1}", &GUEST).unwrap().requests);
     insta::assert_snapshot!(timeline.to_string());
 }
+
+/// A guest that counts requests, sets the key `seen` with the number that it has read, traps on a body, and lets pass.
+static COUNTER: LazyLock<Module> = LazyLock::new(|| {
+    let module = r#"(module
+        (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
+        (import "env" "proxy_increment_metric" (func $increment (param i32 i64) (result i32)))
+        (import "env" "proxy_get_shared_data" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+        (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
+        (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 64) "requests") (data (i32.const 80) "seen") (data (i32.const 96) "ours") (data (i32.const 112) "lost")
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 16384)
+        (func (export "proxy_on_configure") (param i32 i32) (result i32)
+            (drop (call $define (i32.const 0) (i32.const 64) (i32.const 8) (i32.const 32)))
+            (i32.ne (local.get 1) (i32.const 2)))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (drop (call $increment (i32.load (i32.const 32)) (i64.const 1)))
+            (drop (call $get (i32.const 80) (i32.const 4) (i32.const 36) (i32.const 40) (i32.const 44)))
+            (if (call $set (i32.const 80) (i32.const 4) (i32.const 96) (i32.const 4) (i32.load (i32.const 44)))
+                (then (drop (call $log (i32.const 2) (i32.const 112) (i32.const 4)))))
+            (i32.const 0))
+        (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32) unreachable))"#;
+    Compiler::new(None).unwrap().compile(&wat::parse_str(module).unwrap()).unwrap()
+});
+
+/// What does not hold of a scenario with the counter.
+fn counted(text: &str) -> Vec<(String, String, String)> {
+    let scenario = read(text);
+    let observed = run(&scenario, b"{\"a\":1}", &COUNTER).unwrap();
+    let failures = scenario.check(&observed);
+    failures.into_iter().map(|failure| (failure.what, failure.expected, failure.found)).collect()
+}
+
+#[test]
+fn metrics_and_shared_data_are_seen_at_each_moment() {
+    let text = "name: a
+plugin: {}
+gateway: {workers: 2, sharedData: {seen: theirs, other: kept}}
+steps:
+  - expect: {metrics: {requests: 0}, sharedData: {seen: theirs, none: null}}
+  - request: {}
+  - request: {worker: 1, times: 2}
+expect: {metrics: {requests: 3}, sharedData: {seen: ours, other: kept}, logsLack: [lost]}
+";
+    assert_eq!(counted(text), []);
+    let wrong = "name: a
+plugin: {}
+steps: [{request: {}}]
+expect: {metrics: {requests: 2, none: 0}, sharedData: {seen: null, none: a}}
+";
+    let failure = |what: &str, expected: &str, found: &str| (what.to_owned(), expected.to_owned(), found.to_owned());
+    assert_eq!(
+        counted(wrong),
+        [
+            failure("metric none", "0", "no such metric"),
+            failure("metric requests", "2", "1"),
+            failure("shared data none", "a", "absent"),
+            failure("shared data seen", "absent", "ours"),
+        ]
+    );
+}
+
+#[test]
+fn a_race_for_shared_data_can_be_lost() {
+    let text = "name: a
+plugin: {}
+gateway: {sharedData: {seen: theirs}, sharedDataRaces: [{key: seen, value: faster, beforeWrite: 2}]}
+steps:
+  - request: {expect: {logsLack: [lost]}}
+  - expect: {sharedData: {seen: ours}}
+  - request: {expect: {logsContain: [lost]}}
+expect: {sharedData: {seen: faster}}
+";
+    assert_eq!(counted(text), []);
+}
+
+#[test]
+fn an_update_is_accepted_or_refused() {
+    let text = "name: a
+plugin: {}
+steps:
+  - update: {config: {}, expect: refused}
+  - request: {expect: {decision: allow}}
+  - update: {config: {b: 2}}
+  - request: {expect: {decision: allow}}
+expect: {metrics: {requests: 2}}
+";
+    assert_eq!(counted(text), []);
+    let failures = counted("name: a\nplugin: {}\nsteps: [{update: {config: {}}}]\n");
+    assert_eq!(failures, [("the update".to_owned(), "accepted".to_owned(), "refused".to_owned())]);
+}
+
+#[test]
+fn a_plugin_that_traps_fails_as_the_scenario_says() {
+    let with = |strategy: &str, status: u16| {
+        format!(
+            "name: a
+plugin: {{failStrategy: {strategy}}}
+steps:
+  - request: {{body: a, expect: {{status: 503, ending: trapped}}}}
+  - request: {{expect: {{status: {status}}}}}
+  - wait: 10s
+  - request: {{expect: {{status: {}}}}}
+",
+            if strategy == "close" { 503 } else { 200 }
+        )
+    };
+    assert_eq!(counted(&with("close", 503)), []);
+    assert_eq!(counted(&with("open", 200)), []);
+    assert_eq!(counted(&with("reload", 503)), []);
+}

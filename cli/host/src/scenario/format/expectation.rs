@@ -1,0 +1,147 @@
+//! What a scenario expects.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::HeaderFields;
+
+/// What must become of a request. What is left out may be anything.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestExpectation {
+    /// Whether it reaches the upstream.
+    pub decision: Option<Decision>,
+    /// The status that the client gets.
+    pub status: Option<u16>,
+    /// Headers that the client gets, by name, each with exactly these values.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// Text that values of headers hold, by name.
+    #[serde(default)]
+    pub headers_contain: BTreeMap<String, String>,
+    /// Headers that the client does not get.
+    #[serde(default)]
+    pub headers_absent: Vec<String>,
+    /// The whole body that the client gets.
+    pub body: Option<String>,
+    /// Texts that the body holds.
+    #[serde(default)]
+    pub body_contains: Vec<String>,
+    /// Members that the body, a JSON object, has; objects within are compared alike.
+    pub json: Option<Value>,
+    /// Trailers that the client gets.
+    #[serde(default)]
+    pub trailers: HeaderFields,
+    /// How it ends.
+    pub ending: Option<EndingName>,
+    /// Response code details that the plugin gives.
+    pub details: Option<String>,
+    /// The request as it reaches the upstream.
+    pub upstream: Option<UpstreamExpectation>,
+    /// Exactly the callouts that it causes, in the order in which they are made; an empty list: none.
+    pub callouts: Option<Vec<CalloutExpectation>>,
+    /// Texts that lines hold which the plugin logs meanwhile.
+    #[serde(default)]
+    pub logs_contain: Vec<String>,
+    /// Texts that no line holds.
+    #[serde(default)]
+    pub logs_lack: Vec<String>,
+    /// The longest it takes on the gateway's clock.
+    pub within: Option<SignedDuration>,
+}
+
+/// Whether a request reaches the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Decision {
+    /// It does.
+    Allow,
+    /// It does not.
+    Deny,
+}
+
+/// How a request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum EndingName {
+    /// The upstream answers.
+    Served,
+    /// The plugin answers.
+    Answered,
+    /// Nobody answers.
+    Hung,
+    /// The plugin closes the stream.
+    Closed,
+    /// The client goes away.
+    ClientLeft,
+    /// The gateway answers before the plugin sees the request.
+    Refused,
+    /// The plugin traps.
+    Trapped,
+}
+
+/// A request as it reaches the upstream.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamExpectation {
+    /// The path with its query.
+    pub path: Option<String>,
+    /// Headers, by name, each with exactly these values.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// Headers that do not reach it.
+    #[serde(default)]
+    pub headers_absent: Vec<String>,
+    /// The whole body.
+    pub body: Option<String>,
+    /// Trailers.
+    #[serde(default)]
+    pub trailers: HeaderFields,
+}
+
+/// A callout.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CalloutExpectation {
+    /// The cluster.
+    pub cluster: Option<String>,
+    /// The method.
+    pub method: Option<String>,
+    /// The authority.
+    pub host: Option<String>,
+    /// The path with its query.
+    pub path: Option<String>,
+    /// Headers, by name, each with exactly these values.
+    #[serde(default)]
+    pub headers: HeaderFields,
+    /// Headers that it does not carry.
+    #[serde(default)]
+    pub headers_absent: Vec<String>,
+    /// The whole body.
+    pub body: Option<String>,
+}
+
+/// What must hold of a gateway. That no line of its log holds a token of the scenario is always checked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StateExpectation {
+    /// Values of counters and gauges, by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, u64>,
+    /// Shared data, by key; null: there is none.
+    #[serde(default)]
+    pub shared_data: BTreeMap<String, Option<String>>,
+    /// How many callouts were made so far, by cluster.
+    #[serde(default)]
+    pub callouts: BTreeMap<String, u64>,
+    /// Texts that lines hold which were logged so far.
+    #[serde(default)]
+    pub logs_contain: Vec<String>,
+    /// Texts that no line holds.
+    #[serde(default)]
+    pub logs_lack: Vec<String>,
+}
