@@ -20,6 +20,20 @@ impl World for Services {
     }
 }
 
+/// Its upstream answers with a body and trailers.
+struct WithTrailers;
+
+impl World for WithTrailers {
+    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
+        CallOutcome::Refused
+    }
+
+    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
+        let trailers = [("x-end", "1")].into_iter().collect();
+        HttpResponse { body: b"body".to_vec(), trailers, ..HttpResponse::new(200) }
+    }
+}
+
 /// A guest with these functions. `$configuration` gives the first byte of the plugin's configuration, 48 less; `$again`
 /// counts how often it has been called in all VMs.
 fn module(functions: &str) -> Module {
@@ -31,6 +45,7 @@ fn module(functions: &str) -> Module {
             (import "env" "proxy_increment_metric" (func $increment (param i32 i64) (result i32)))
             (import "env" "proxy_get_metric" (func $get_metric (param i32 i32) (result i32)))
             (import "env" "proxy_done" (func $done (result i32)))
+            (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
             (memory (export "memory") 1)
             (func (export "proxy_abi_version_0_2_1"))
             (func (export "_initialize"))
@@ -337,6 +352,51 @@ fn one_that_fails_open_lets_later_requests_pass_but_not_those_that_it_has_begun(
     assert_eq!(get(&mut gateway), 200);
     assert_eq!(complete(&mut gateway, live), 503);
     assert!(callbacks(&mut gateway).is_empty());
+}
+
+#[test]
+fn a_response_that_comes_to_a_lost_vm_fails_and_passes_the_others_by() {
+    let module = module(&format!(
+        r#"{TRAPS}
+        (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#
+    ));
+    let traps = Plugin { vm_id: "traps".into(), ..Plugin::new(&module, "1") };
+    let mut gateway = start([Plugin::new(&module, "0"), traps], config());
+    // The upstream has the request, and has not answered yet.
+    let waiting = gateway.open(0, headers(), true);
+    let trapping = open(&mut gateway);
+    gateway.receive(trapping, Part::Data(b"body".to_vec()), true);
+    assert_eq!(gateway.close(trapping).response.status(), 503);
+    callbacks(&mut gateway);
+    gateway.run_until(gateway.now());
+    let outcome = gateway.close(waiting);
+    assert!(matches!(outcome.ending, Ending::Trapped(_)), "{outcome:?}");
+    assert_eq!((outcome.response.status(), outcome.is_allowed()), (503, true));
+    assert_eq!(callbacks(&mut gateway), ["worker 0 delete(2)"]);
+}
+
+#[test]
+fn a_trap_in_a_response_that_has_begun_cuts_it_off() {
+    let module = module(
+        r#"(func (export "proxy_on_response_trailers") (param i32 i32) (result i32) unreachable)
+           (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#,
+    );
+    let mut gateway = Gateway::start([Plugin::new(&module, "1")], config(), WithTrailers).unwrap();
+    let outcome = gateway.request(&HttpRequest::new("GET", "h", b"/"));
+    assert!(matches!(outcome.ending, Ending::Trapped(_)), "{outcome:?}");
+    assert_eq!((outcome.response.status(), outcome.response.body.as_slice()), (200, b"body".as_slice()));
+}
+
+#[test]
+fn what_a_refused_worker_logs_is_kept() {
+    let module = module(
+        r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
+               (drop (call $log (i32.const 4) (i32.const 0) (i32.const 0)))
+               (i32.lt_u (call $again) (i32.const 2)))"#,
+    );
+    let mut gateway = start([Plugin::new(&module, "1")], GatewayConfig { workers: 2, ..config() });
+    let threads: Vec<_> = gateway.take_logs().into_iter().map(|line| line.thread).collect();
+    assert_eq!(threads, [Thread::Worker(0), Thread::Worker(1)]);
 }
 
 #[test]

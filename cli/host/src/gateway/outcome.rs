@@ -26,13 +26,13 @@ pub struct Outcome {
     pub forwarded_trailers: HeaderMap,
     /// The callouts that it caused, in the order of their replies.
     pub callouts: Vec<Callout>,
-    /// What the plugin logged meanwhile.
+    /// What the plugins of its worker have logged since they were last asked.
     pub logs: Vec<LogLine>,
     /// Host functions that the plugin called and this host does not have.
     pub unimplemented: Vec<&'static str>,
     /// What it cost.
     pub cost: Cost,
-    /// The guest's memory afterwards, in bytes.
+    /// The memory of its worker's VMs afterwards, in bytes.
     pub memory_bytes: usize,
 }
 
@@ -51,7 +51,8 @@ pub enum Ending {
     ClientLeft,
     /// The gateway answered before the plugin saw the request; why.
     Refused(&'static str),
-    /// The plugin trapped, now or before.
+    /// A plugin trapped, now or before. The client gets 503, or what it had got already; where nothing ever came to the plugin
+    /// again, Envoy's idle time-out.
     Trapped(Fault),
 }
 

@@ -32,15 +32,36 @@ pub struct Refusal {
     pub logs: Vec<LogLine>,
 }
 
-/// Why a plugin is not configured.
+/// Why a plugin does not start in a VM.
 pub(super) enum Refused {
+    /// This callback answered false.
     By(&'static str),
+    /// It trapped.
     Trapped(Fault),
+    /// The module does not run.
+    Module(ModuleError),
+}
+
+impl Refused {
+    /// With what the plugins have logged.
+    pub(super) fn with_logs(self, logs: Vec<LogLine>) -> StartError {
+        match self {
+            Self::By(callback) => StartError::Refused(Refusal { callback, logs }),
+            Self::Trapped(fault) => StartError::Trapped(fault, logs),
+            Self::Module(error) => StartError::Module(error),
+        }
+    }
 }
 
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
         Self::Trapped(fault)
+    }
+}
+
+impl From<ModuleError> for Refused {
+    fn from(error: ModuleError) -> Self {
+        Self::Module(error)
     }
 }
 

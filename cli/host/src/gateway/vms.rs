@@ -12,7 +12,7 @@ use crate::{
     vm::{Fault, Vm},
 };
 
-use super::start::{Refusal, Refused, StartError, configure};
+use super::start::{Refused, StartError, configure};
 
 /// What VMs are made with.
 #[derive(Clone)]
@@ -69,27 +69,45 @@ pub(super) const NOBODYS: VmId = VmId { worker: usize::MAX, number: 0 };
 
 impl Surroundings {
     /// A VM for `plugin`, with nothing configured yet.
-    pub(super) fn start_vm(&self, plugin: &Rc<Plugin>, id: VmId, thread: Thread) -> Result<Vm, StartError> {
+    pub(super) fn start_vm(&self, plugin: &Rc<Plugin>, id: VmId, thread: Thread) -> Result<Vm, ModuleError> {
         let state = VmState::new(self.shared.clone(), &self.recorder, id, thread, Rc::clone(plugin));
-        Ok(Vm::start(&plugin.module, state)?)
-    }
-
-    /// Why a plugin does not start, with what it has logged.
-    pub(super) fn start_error(&self, refused: &Refused) -> StartError {
-        let mut shared = self.shared.get();
-        let now = shared.clock.now();
-        let logs = shared.logs.take(now);
-        match refused {
-            Refused::By(callback) => StartError::Refused(Refusal { callback, logs }),
-            Refused::Trapped(fault) => StartError::Trapped(fault.clone(), logs),
-        }
+        Vm::start(&plugin.module, state)
     }
 
     /// Tries a plugin in a VM of its own, which is dropped after it.
     pub(super) fn try_out(&self, plugin: &Rc<Plugin>) -> Result<(), StartError> {
         let mut vm = self.start_vm(plugin, NOBODYS, Thread::Canary)?;
         let root = vm.state().allocate_context();
-        configure(&mut vm, root, plugin).map_err(|refused| self.start_error(&refused))
+        configure(&mut vm, root, plugin).map_err(|refused| self.start_error(refused))
+    }
+
+    fn start_error(&self, refused: Refused) -> StartError {
+        let mut shared = self.shared.get();
+        let now = shared.clock.now();
+        refused.with_logs(shared.logs.take(now))
+    }
+}
+
+impl Hosted {
+    /// Gives a plugin a root context: the one that it has already, or a new one, which it may refuse.
+    fn seat(&mut self, plugin: &Rc<Plugin>) -> (Seat, Result<(), Refused>) {
+        let Self { number, vm, roots, .. } = self;
+        if let Some(root) = roots.iter_mut().find(|root| root.filters > 0 && root.plugin.is_same_as(plugin)) {
+            root.filters += 1;
+            return (Seat { vm: *number, root: root.context }, Ok(()));
+        }
+        let (root, configured) = match vm {
+            Ok(vm) => {
+                let root = vm.state().allocate_context();
+                (root, configure(vm, root, plugin))
+            }
+            Err(fault) => (0, Err(Refused::Trapped(fault.clone()))),
+        };
+        if let Err(Refused::Trapped(fault)) = &configured {
+            *vm = Err(fault.clone());
+        }
+        roots.push(Root { context: root, plugin: Rc::clone(plugin), filters: 1, streams: 0 });
+        (Seat { vm: *number, root }, configured)
     }
 }
 
@@ -110,7 +128,7 @@ impl Vms {
 
     /// Puts a plugin into force, in a VM that it shares or that is made for it.
     pub(super) fn place(&mut self, plugin: &Rc<Plugin>) -> Result<Filter, StartError> {
-        let seat = Some(self.seat(plugin)?);
+        let seat = Some(self.seat(plugin).map_err(|refused| self.around.start_error(refused))?);
         Ok(Filter { plugin: Rc::clone(plugin), seat, started: self.now() })
     }
 
@@ -122,9 +140,13 @@ impl Vms {
 
     /// Takes a plugin out of force; streams may still need it.
     pub(super) fn remove(&mut self, filter: &Filter) {
-        if let Some(Seat { vm, root }) = filter.seat
-            && let Some(needed) = self.root(vm, root)
-        {
+        if let Some(seat) = filter.seat {
+            self.unneed(seat);
+        }
+    }
+
+    fn unneed(&mut self, Seat { vm, root }: Seat) {
+        if let Some(needed) = self.root(vm, root) {
             needed.filters = needed.filters.saturating_sub(1);
             self.leave(vm, root);
         }
@@ -145,41 +167,28 @@ impl Vms {
         }
     }
 
-    fn seat(&mut self, plugin: &Rc<Plugin>) -> Result<Seat, StartError> {
-        let known = self.list.iter_mut().find(|hosted| hosted.vm.is_ok() && hosted.maker.shares_vm_with(plugin));
-        let Some(hosted) = known else { return self.new_vm(plugin) };
-        if let Some(root) = hosted.roots.iter_mut().find(|root| root.filters > 0 && root.plugin.is_same_as(plugin)) {
-            root.filters += 1;
-            return Ok(Seat { vm: hosted.number, root: root.context });
+    fn seat(&mut self, plugin: &Rc<Plugin>) -> Result<Seat, Refused> {
+        let sharing = self.list.iter_mut().find(|hosted| hosted.vm.is_ok() && hosted.maker.shares_vm_with(plugin));
+        let (seat, configured) = if let Some(hosted) = sharing {
+            hosted.seat(plugin)
+        } else {
+            let mut hosted = self.new_vm(plugin)?;
+            let seated = hosted.seat(plugin);
+            self.list.push(hosted);
+            seated
+        };
+        if configured.is_err() {
+            // With what a plugin refuses it is done at once.
+            self.unneed(seat);
         }
-        let vm = hosted.number;
-        self.configure(vm, plugin)
+        configured.map(|()| seat)
     }
 
-    fn new_vm(&mut self, plugin: &Rc<Plugin>) -> Result<Seat, StartError> {
+    fn new_vm(&mut self, plugin: &Rc<Plugin>) -> Result<Hosted, ModuleError> {
         let number = self.next_number;
         self.next_number += 1;
         let vm = self.around.start_vm(plugin, VmId { worker: self.worker, number }, self.thread)?;
-        self.list.push(Hosted { number, maker: Rc::clone(plugin), vm: Ok(Box::new(vm)), roots: Vec::new() });
-        self.configure(number, plugin)
-    }
-
-    /// Gives a plugin a root context. One that it refuses is done at once.
-    fn configure(&mut self, number: u32, plugin: &Rc<Plugin>) -> Result<Seat, StartError> {
-        let Some(Hosted { vm: Ok(vm), roots, .. }) = self.list.iter_mut().find(|hosted| hosted.number == number) else {
-            return Err(StartError::Module(ModuleError::Engine("the VM is gone".to_owned())));
-        };
-        let root = vm.state().allocate_context();
-        let configured = configure(vm, root, plugin);
-        roots.push(Root { context: root, plugin: Rc::clone(plugin), filters: 1, streams: 0 });
-        let seat = Seat { vm: number, root };
-        let Err(refused) = configured else { return Ok(seat) };
-        let error = self.around.start_error(&refused);
-        if let Refused::Trapped(fault) = refused {
-            self.lose(number, fault);
-        }
-        self.remove(&Filter { plugin: Rc::clone(plugin), seat: Some(seat), started: Duration::ZERO });
-        Err(error)
+        Ok(Hosted { number, maker: Rc::clone(plugin), vm: Ok(Box::new(vm)), roots: Vec::new() })
     }
 
     /// Bids farewell to a root context that nobody needs any more; without any, the VM goes too.
