@@ -11,7 +11,7 @@ use std::{
 
 use gwauthz_host::{
     CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, Part, Plugin, Startup,
-    VirtualClock, World,
+    Thread, VirtualClock, World,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -150,12 +150,11 @@ pub(crate) fn observed(envoy: &Envoy, plugins: usize, requests: &[Request]) -> V
     }
 }
 
-/// The calls of the thread that serves streams.
+/// The calls of the only thread besides the main one.
 fn worker(log: &str) -> Vec<String> {
     let calls: Vec<_> = log.lines().filter_map(call).collect();
-    let serving = calls.iter().find(|(_, call)| call.starts_with("[host->vm] proxy_on_request_headers("));
-    let Some((worker, _)) = serving else { return Vec::new() };
-    calls.iter().filter(|(thread, _)| thread == worker).map(|(_, call)| (*call).to_owned()).collect()
+    let main = calls.first().map(|(thread, _)| *thread);
+    calls.iter().filter(|(thread, _)| Some(*thread) != main).map(|(_, call)| (*call).to_owned()).collect()
 }
 
 /// The thread and the call of a line such as `[time][thread][trace][wasm] [file:line] [host->vm] _initialize()`.
@@ -169,9 +168,10 @@ pub(crate) fn call(line: &str) -> Option<(&str, &str)> {
 /// The calls of the embedded gateway's only worker, then what its clients got.
 fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let plugin = Plugin::new(&compiled(module), plugin_config.to_string());
-    let mut gateway = gateway([plugin], Startup::WorkersOnly);
+    let mut gateway = gateway([plugin], Startup::AsEnvoy);
     let answers = sent(&mut gateway, requests);
-    gateway.take_trace().into_iter().map(|line| line.call).chain(answers).collect()
+    let worker = gateway.take_trace().into_iter().filter(|line| line.thread == Thread::Worker(0));
+    worker.map(|line| line.call).chain(answers).collect()
 }
 
 pub(crate) fn compiled(module: &Path) -> Module {
