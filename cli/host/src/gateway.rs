@@ -4,6 +4,7 @@ mod agenda;
 mod callouts;
 mod ending;
 mod exchange;
+mod grpc;
 mod half;
 mod inspection;
 mod lifecycle;
@@ -199,6 +200,12 @@ impl<W: World> Gateway<W> {
             Event::Response { stream, response } => {
                 self.on(stream.worker, |worker| worker.receive_response(stream.number, response));
             }
+            Event::GrpcOutcome { vm, behalf, token, shown } => {
+                self.on(vm.worker, |worker| worker.grpc_outcome(vm.number, behalf, token, shown));
+            }
+            Event::GrpcAnswer { vm, behalf, token, answer } => {
+                self.on(vm.worker, |worker| worker.grpc_answer(vm.number, behalf, token, answer));
+            }
             Event::QueueReady { root: RootId { vm, context }, queue } => {
                 self.on(vm.worker, |worker| worker.queue_ready(vm.number, context, queue));
             }
@@ -241,6 +248,7 @@ impl<W: World> Gateway<W> {
                     self.world.called(stream, now, &call, status, took);
                     self.agenda.enter(now + took, Event::Reply(Reply { root, token, stream, call, response, took }));
                 }
+                grpc::collect(id, &mut vm.state().grpc, now, &mut self.world, &mut self.agenda);
                 for (context, period) in std::mem::take(&mut vm.state().ticks) {
                     let root = RootId { vm: id, context };
                     match period {

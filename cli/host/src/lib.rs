@@ -12,6 +12,7 @@ mod clock;
 mod compiler;
 mod downstream;
 mod gateway;
+mod grpc;
 mod guest;
 mod headers;
 mod hostcalls;
@@ -47,4 +48,7 @@ pub use state::LocalResponse;
 pub use thread::Thread;
 pub use trace::{Sample, TraceLine};
 pub use vm::Fault;
-pub use world::{CallOutcome, HttpCall, HttpRequest, HttpResponse, World};
+pub use world::{
+    CallOutcome, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream, HttpCall, HttpRequest,
+    HttpResponse, World,
+};

@@ -10,6 +10,7 @@ use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 use crate::{
     abi::{LogLevel, StreamType},
+    grpc::GrpcCallouts,
     headers::HeaderMap,
     logs::LogLine,
     metrics::MetricIds,
@@ -63,6 +64,7 @@ pub(crate) struct VmState {
     /// Callouts that the gateway has not picked up yet.
     pub(crate) dispatched: Vec<Dispatched>,
     pub(crate) next_call_token: u32,
+    pub(crate) grpc: GrpcCallouts,
     /// Tick periods that root contexts have set and the gateway has not picked up yet; `None`: no ticks.
     pub(crate) ticks: BTreeMap<u32, Option<Duration>>,
     pub(crate) metric_ids: MetricIds,
@@ -91,6 +93,17 @@ pub(crate) enum Effect {
     Continue(StreamType),
     Close,
     Answer(LocalResponse),
+    /// The gRPC callout of this token is closed, which found no cluster.
+    GrpcUnavailable(Behalf, u32),
+}
+
+/// On whose behalf a callout is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Behalf {
+    /// The root context that is called back.
+    pub(crate) root: u32,
+    /// The number of the stream, if it is one.
+    pub(crate) stream: Option<u32>,
 }
 
 /// One HTTP stream as the plugin sees it.
@@ -146,6 +159,7 @@ impl VmState {
             call_reply: None,
             dispatched: Vec::new(),
             next_call_token: 0,
+            grpc: GrpcCallouts::default(),
             ticks: BTreeMap::new(),
             metric_ids: MetricIds::default(),
             trace: recorder.trace(thread),
@@ -170,6 +184,16 @@ impl VmState {
     /// The context on whose behalf the guest calls; where that one is gone, the one whose callback runs.
     pub(crate) fn context(&self) -> u32 {
         if self.has_context(self.effective_context) { self.effective_context } else { self.current_context }
+    }
+
+    /// Whether there is a cluster of this name.
+    pub(crate) fn has_cluster(&self, name: &str) -> bool {
+        !name.is_empty() && self.shared.get().clusters.as_ref().is_none_or(|clusters| clusters.contains(name))
+    }
+
+    /// On whose behalf the guest calls.
+    pub(crate) fn behalf(&mut self) -> Behalf {
+        Behalf { root: self.root().context, stream: self.stream().map(|stream| stream.number) }
     }
 
     /// The stream on whose behalf the guest calls.

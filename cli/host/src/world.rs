@@ -1,8 +1,12 @@
 //! What lies around the plugin: the clusters that it calls, and the upstream behind it.
 
+mod grpc;
+
 use std::time::Duration;
 
 use crate::{gateway::StreamId, headers::HeaderMap};
+
+pub use grpc::{GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream};
 
 /// An HTTP request: what the client sends, or what reaches the upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,5 +119,16 @@ pub trait World {
     /// How long the upstream takes to answer.
     fn serving_time(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// What becomes of a gRPC call of one message.
+    fn grpc_call(&mut self, _call: &GrpcCall) -> GrpcOutcome {
+        GrpcOutcome::Refused
+    }
+
+    /// What the service does when the plugin does something on a gRPC stream, each thing so much time later; a stream
+    /// keeps the order of what is answered on it.
+    fn grpc_stream(&mut self, _stream: &GrpcStream, sent: GrpcSent<'_>) -> Vec<(Duration, GrpcAnswer)> {
+        if sent == GrpcSent::Open { vec![(Duration::ZERO, GrpcAnswer::Refused)] } else { Vec::new() }
     }
 }

@@ -10,6 +10,7 @@
 mod chains;
 mod embedded;
 mod gateway;
+mod grpc;
 mod http;
 mod outcome;
 mod plugin;

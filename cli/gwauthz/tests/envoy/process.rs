@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::Request;
+use crate::{grpc::GRPC_CLUSTER, http::Request};
 
 /// The port of tcpmux, on which nothing listens.
 pub(crate) const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
@@ -149,16 +149,30 @@ pub(crate) fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str
         "admin": {"address": socket("127.0.0.1:0".parse().expect("an address"))},
         "static_resources": {
             "listeners": listeners.iter().map(|wanted| listener(plugin, wanted)).collect::<Vec<_>>(),
-            "clusters": clusters.iter().map(|(name, address)| json!({
-                "name": name,
-                "connect_timeout": "2s",
-                "load_assignment": {
-                    "cluster_name": name,
-                    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(*address)}}]}],
-                },
-            })).collect::<Vec<_>>(),
+            "clusters": clusters.iter().map(|(name, address)| cluster(name, *address)).collect::<Vec<_>>(),
         },
     })
+}
+
+/// gRPC wants HTTP/2; everything else is HTTP/1.1.
+fn cluster(name: &str, address: SocketAddr) -> Value {
+    let mut cluster = json!({
+        "name": name,
+        "connect_timeout": "2s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(address)}}]}],
+        },
+    });
+    if name == GRPC_CLUSTER {
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            },
+        });
+    }
+    cluster
 }
 
 /// The plugin fails closed, as WasmPlugin does by default; everything that it lets through goes to `upstream`.

@@ -10,14 +10,15 @@ use std::{
 };
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, Part, Plugin, Startup,
-    Thread, VirtualClock, World,
+    CallOutcome, Compiler, Gateway, GatewayConfig, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStream, HttpCall,
+    HttpRequest, HttpResponse, Module, Part, Plugin, Startup, Thread, VirtualClock, World,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
     embedded::{received, text_response},
+    grpc::{self, GRPC_CLUSTER, GrpcService},
     http::Request,
     plugin::PLUGIN,
     process::{Envoy, Listener, NOBODY},
@@ -59,13 +60,16 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_the_plugin() {
     assert_eq!(difference, None);
 }
 
-/// Guests by name: each file of the folder behind the prelude.
+/// Guests by name: each file of the folder behind the prelude, or the one that `GWAUTHZ_GUEST` names.
 pub(crate) fn guests() -> Vec<(String, String)> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests"));
     let prelude = fs::read_to_string(folder.join("prelude.wat")).expect("the prelude");
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).expect("the guests").map(|entry| entry.expect("an entry").path()).collect();
-    files.retain(|file| !file.ends_with("prelude.wat"));
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "wat") && !file.ends_with("prelude.wat"));
+    if let Ok(only) = std::env::var("GWAUTHZ_GUEST") {
+        files.retain(|file| file.file_stem().is_some_and(|name| *name == *only));
+    }
     files.sort();
     files
         .into_iter()
@@ -114,6 +118,7 @@ fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<Strin
 pub(crate) struct Surroundings {
     authorization: Service,
     upstream: Service,
+    grpc: GrpcService,
 }
 
 pub(crate) const LISTENER: &str = "guest";
@@ -123,12 +128,17 @@ impl Surroundings {
         Self {
             authorization: Service::start(Reply::Text(SERVICE_BODY)).expect("an authorization service"),
             upstream: Service::start(Reply::Text(UPSTREAM_BODY)).expect("an upstream"),
+            grpc: GrpcService::start(),
         }
     }
 
-    pub(crate) fn clusters(&self) -> [(&str, SocketAddr); 3] {
-        let (authorization, upstream) = (self.authorization.address, self.upstream.address);
-        [(AUTHORIZATION_CLUSTER, authorization), ("upstream", upstream), (REFUSING_CLUSTER, NOBODY)]
+    pub(crate) fn clusters(&self) -> [(&str, SocketAddr); 4] {
+        [
+            (AUTHORIZATION_CLUSTER, self.authorization.address),
+            ("upstream", self.upstream.address),
+            (REFUSING_CLUSTER, NOBODY),
+            (GRPC_CLUSTER, self.grpc.address),
+        ]
     }
 }
 
@@ -188,7 +198,7 @@ pub(crate) fn gateway(chain: impl IntoIterator<Item = Plugin>, startup: Startup)
         ..GatewayConfig::default()
     };
     let gateway = Gateway::start(chain, config, Services).expect("a gateway");
-    gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER].map(str::to_owned))
+    gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, GRPC_CLUSTER].map(str::to_owned))
 }
 
 /// Sends requests through an embedded gateway; what the clients got.
@@ -232,5 +242,16 @@ impl World for Services {
 
     fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
         text_response(UPSTREAM_BODY)
+    }
+
+    fn grpc_call(&mut self, call: &GrpcCall) -> GrpcOutcome {
+        if call.upstream == REFUSING_CLUSTER { GrpcOutcome::Refused } else { grpc::outcome(call) }
+    }
+
+    fn grpc_stream(&mut self, stream: &GrpcStream, sent: GrpcSent<'_>) -> Vec<(Duration, GrpcAnswer)> {
+        if stream.upstream == REFUSING_CLUSTER {
+            return if sent == GrpcSent::Open { vec![(Duration::ZERO, GrpcAnswer::Refused)] } else { Vec::new() };
+        }
+        grpc::answers(&stream.method, sent).into_iter().map(|answer| (Duration::ZERO, answer)).collect()
     }
 }

@@ -7,8 +7,10 @@ use std::{
 };
 
 use crate::{
-    thread::RootId,
-    world::{HttpCall, HttpResponse},
+    grpc::Shown,
+    state::Behalf,
+    thread::{RootId, VmId},
+    world::{GrpcAnswer, HttpCall, HttpResponse},
 };
 
 use super::StreamId;
@@ -26,6 +28,10 @@ pub(super) enum Event {
     Reply(Reply),
     /// The upstream answers a stream.
     Response { stream: StreamId, response: HttpResponse },
+    /// A gRPC call comes to its end.
+    GrpcOutcome { vm: VmId, behalf: Behalf, token: u32, shown: Shown },
+    /// A service does something on a gRPC stream.
+    GrpcAnswer { vm: VmId, behalf: Behalf, token: u32, answer: GrpcAnswer },
     /// A message lies in a queue that a plugin has registered.
     QueueReady { root: RootId, queue: u32 },
     /// A plugin is ticked.

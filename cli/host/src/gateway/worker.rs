@@ -239,6 +239,10 @@ impl Worker {
                 self.call(None, vm, |vm| vm.delete_root(context));
                 continue;
             }
+            if let Effect::GrpcUnavailable(behalf, token) = effect {
+                self.grpc_unavailable(vm, behalf, token);
+                continue;
+            }
             let Some(stream) = self.vms.vm(vm).ok().and_then(|vm| vm.state().streams.get(&context)) else { continue };
             let (stream, stage) = (stream.number, stream.stage);
             match effect {
@@ -246,7 +250,7 @@ impl Worker {
                 Effect::Continue(_) => self.resume(Spot { stream, stage, way: Way::Request }),
                 Effect::Close => self.finish(stream, Ending::Closed),
                 Effect::Answer(local) => self.answer_locally(stream, local),
-                Effect::Delete => {}
+                Effect::Delete | Effect::GrpcUnavailable(..) => {}
             }
         }
     }

@@ -34,12 +34,7 @@ pub(super) fn set_buffer_bytes(
     let buffer = BufferType::try_from(buffer)?;
     buffer_of(guest.state(), buffer)?;
     let data = guest.read(data, data_size)?;
-    let message = guest.state().stream().and_then(|stream| match buffer {
-        BufferType::HttpRequestBody => Some(&mut stream.request),
-        BufferType::HttpResponseBody => Some(&mut stream.response),
-        _ => None,
-    });
-    let target = &mut message.filter(|message| message.body_open).ok_or(Status::BadArgument)?.body;
+    let target = writable(guest.state(), buffer).ok_or(Status::BadArgument)?;
     let (start, size) = (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(size).unwrap_or(usize::MAX));
     if start == 0 {
         target.splice(..size.min(target.len()), data);
@@ -78,11 +73,20 @@ fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
             .filter(|_| state.configuring == Some(state.context()))
             .map(|plugin| plugin.configuration.as_slice())
             .ok_or(Status::NotFound),
-        BufferType::DownstreamData
-        | BufferType::UpstreamData
-        | BufferType::GrpcReceiveBuffer
-        | BufferType::CallData => Ok(&[]),
+        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::CallData => Ok(&[]),
+        BufferType::GrpcReceiveBuffer => Ok(state.grpc.message.as_deref().unwrap_or_default()),
     }
+}
+
+/// The buffer to change, if it is there at this moment and can be changed.
+fn writable(state: &mut VmState, buffer: BufferType) -> Option<&mut Vec<u8>> {
+    let message = match buffer {
+        BufferType::HttpRequestBody => &mut state.stream()?.request,
+        BufferType::HttpResponseBody => &mut state.stream()?.response,
+        BufferType::GrpcReceiveBuffer => return state.grpc.message.as_mut(),
+        _ => return None,
+    };
+    message.body_open.then_some(&mut message.body)
 }
 
 fn body_of(message: Option<&Message>) -> &[u8] {

@@ -87,6 +87,12 @@ fn readable(state: &mut VmState, map: u32) -> Result<Option<&HeaderMap>, Status>
                 _ => reply.map(|reply| &reply.trailers).filter(|trailers| !trailers.is_empty()),
             })
         }
+        MapType::GrpcReceiveInitialMetadata if state.grpc.initial_metadata.is_some() => {
+            Ok(state.grpc.initial_metadata.as_ref())
+        }
+        MapType::GrpcReceiveTrailingMetadata if state.grpc.trailing_metadata.is_some() => {
+            Ok(state.grpc.trailing_metadata.as_ref())
+        }
         _ if state.stream().is_some_and(|stream| stream.logging) => {
             Ok(Some(state.stream().and_then(|stream| logged(stream, map)).unwrap_or(&EMPTY)))
         }

@@ -36,9 +36,7 @@ pub(super) fn http_call(
     let trailers = HeaderMap::decode(&guest.read(trailers, trailers_size)?).unwrap_or_default();
     // Envoy tries the pointer before anything else.
     guest.write_u32(token_out, 0)?;
-    let known = guest.state().shared.get().clusters.as_ref().is_none_or(|clusters| clusters.contains(&upstream));
-    if upstream.is_empty()
-        || !known
+    if !guest.state().has_cluster(&upstream)
         || [":path", ":method", ":authority"].iter().any(|name| headers.first(name.as_bytes()).is_none())
     {
         return Err(Status::BadArgument.into());

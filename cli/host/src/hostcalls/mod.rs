@@ -6,6 +6,7 @@
 mod buffers;
 mod clocks;
 mod contexts;
+mod grpc_calls;
 mod headers;
 mod http_calls;
 mod logging;
@@ -64,17 +65,6 @@ macro_rules! import_table {
 
 import_table! {
     unimplemented {
-        grpc_call(
-            service: u32, service_size: u32, service_name: u32, service_name_size: u32, method: u32, method_size: u32, metadata: u32,
-            metadata_size: u32, message: u32, message_size: u32, timeout: u32, token_out: u32
-        );
-        grpc_stream(
-            service: u32, service_size: u32, service_name: u32, service_name_size: u32, method: u32, method_size: u32, metadata: u32,
-            metadata_size: u32, token_out: u32
-        );
-        grpc_send(token: u32, message: u32, message_size: u32, end_of_stream: u32);
-        grpc_cancel(token: u32);
-        grpc_close(token: u32);
         get_property(path: u32, path_size: u32, data_out: u32, size_out: u32);
         set_property(path: u32, path_size: u32, value: u32, value_size: u32);
         call_foreign_function(name: u32, name_size: u32, arguments: u32, arguments_size: u32, data_out: u32, size_out: u32);
@@ -112,7 +102,6 @@ import_table! {
         continue_request();
         continue_response();
         clear_route_cache();
-        get_status(code_out: u32, data_out: u32, size_out: u32);
         send_local_response(
             status: u32, details: u32, details_size: u32, body: u32, body_size: u32, headers: u32, headers_size: u32, grpc_status: u32
         );
@@ -122,6 +111,20 @@ import_table! {
             upstream: u32, upstream_size: u32, headers: u32, headers_size: u32, body: u32, body_size: u32, trailers: u32,
             trailers_size: u32, timeout: u32, token_out: u32
         );
+    }
+    grpc_calls {
+        grpc_call(
+            service: u32, service_size: u32, service_name: u32, service_name_size: u32, method: u32, method_size: u32, metadata: u32,
+            metadata_size: u32, message: u32, message_size: u32, timeout: u32, token_out: u32
+        );
+        grpc_stream(
+            service: u32, service_size: u32, service_name: u32, service_name_size: u32, method: u32, method_size: u32, metadata: u32,
+            metadata_size: u32, token_out: u32
+        );
+        grpc_send(token: u32, message: u32, message_size: u32, end_of_stream: u32);
+        grpc_cancel(token: u32);
+        grpc_close(token: u32);
+        get_status(code_out: u32, data_out: u32, size_out: u32);
     }
     shared_data {
         get_shared_data(key: u32, key_size: u32, data_out: u32, size_out: u32, cas_out: u32);

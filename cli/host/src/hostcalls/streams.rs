@@ -43,11 +43,6 @@ pub(super) fn clear_route_cache(_guest: &mut Guest<'_, '_>) -> HostResult {
     Ok(())
 }
 
-/// The status of the last gRPC callout, of which there is none.
-pub(super) fn get_status(guest: &mut Guest<'_, '_>, _code_out: u32, _data_out: u32, _size_out: u32) -> HostResult {
-    not_yet(guest, "proxy_get_status")
-}
-
 #[expect(clippy::too_many_arguments, reason = "the ABI's signature")]
 pub(super) fn send_local_response(
     guest: &mut Guest<'_, '_>,
@@ -77,7 +72,7 @@ fn resume(guest: &mut Guest<'_, '_>, way: StreamType) -> HostResult {
 }
 
 /// Notes what is to happen to the stream on whose behalf the guest calls; the root context has none.
-fn push(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
+pub(super) fn push(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
     let state = guest.state();
     if state.stream().is_none() {
         return Ok(());
@@ -87,9 +82,4 @@ fn push(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
     }
     state.effects.push_back((state.context(), effect));
     Ok(())
-}
-
-fn not_yet(guest: &mut Guest<'_, '_>, name: &'static str) -> HostResult {
-    guest.state().unimplemented.insert(name);
-    Err(Status::Unimplemented.into())
 }
