@@ -135,6 +135,18 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// Who closed a connection.
+    CloseType {
+        /// It cannot be told.
+        Unknown = 0,
+        /// The gateway.
+        Local = 1,
+        /// The peer.
+        Remote = 2,
+    }
+}
+
+wire_enum! {
     /// What a metric counts.
     MetricType {
         /// A sum that only grows.

@@ -2,6 +2,7 @@
 
 mod agenda;
 mod callouts;
+mod connection;
 mod ending;
 mod exchange;
 mod grpc;
@@ -10,6 +11,7 @@ mod inspection;
 mod lifecycle;
 mod outcome;
 mod start;
+mod tunnel;
 mod vms;
 mod walk;
 mod worker;
@@ -28,6 +30,7 @@ use crate::{
     world::{HttpRequest, HttpResponse, World},
 };
 
+pub use connection::{Connection, ConnectionId, Disconnection, Received, Side};
 pub use half::Part;
 pub use lifecycle::Startup;
 pub use outcome::{Callout, Cost, Ending, Outcome};

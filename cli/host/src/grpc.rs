@@ -27,8 +27,9 @@ pub(crate) struct GrpcCallouts {
     pub(crate) initial_metadata: Option<HeaderMap>,
     pub(crate) message: Option<Vec<u8>>,
     pub(crate) trailing_metadata: Option<HeaderMap>,
-    /// How the last callout that was closed ended. Its code stays behind the callback, its message does not, as in Envoy.
-    pub(crate) status: GrpcStatus,
+    /// How the last callout of each root context that was closed ended. Its code stays behind the callback, its message
+    /// does not, as in Envoy.
+    statuses: BTreeMap<u32, GrpcStatus>,
 }
 
 /// A callout that is under way.
@@ -95,7 +96,7 @@ impl Default for GrpcCallouts {
             initial_metadata: None,
             message: None,
             trailing_metadata: None,
-            status: GrpcStatus::default(),
+            statuses: BTreeMap::new(),
         }
     }
 }
@@ -189,17 +190,24 @@ impl GrpcCallouts {
         }
     }
 
+    /// How the last callout of a root context ended; OK where there was none.
+    pub(crate) fn status(&self, root: u32) -> GrpcStatus {
+        self.statuses.get(&root).cloned().unwrap_or_default()
+    }
+
     /// The service has closed the callout, which the plugin is about to hear.
-    pub(crate) fn closing(&mut self, token: u32, status: GrpcStatus) {
-        self.status = status;
+    pub(crate) fn closing(&mut self, root: u32, token: u32, status: GrpcStatus) {
+        self.statuses.insert(root, status);
         if let Some(exchange) = self.exchange(token) {
             exchange.remote_closed = true;
         }
     }
 
     /// The plugin has heard of a callout's end, which is forgotten; a stream whose side of the plugin is open stays.
-    pub(crate) fn closed(&mut self, token: u32) {
-        self.status.message.clear();
+    pub(crate) fn closed(&mut self, root: u32, token: u32) {
+        if let Some(status) = self.statuses.get_mut(&root) {
+            status.message.clear();
+        }
         if !matches!(self.open.get(&token), Some(Callout::Stream(exchange)) if !exchange.local_closed) {
             self.open.remove(&token);
         }

@@ -31,12 +31,13 @@ mod vm;
 mod wasi;
 mod world;
 
-pub use abi::{AbiVersion, Action, BufferType, LogLevel, MapType, MetricType, Status, StreamType};
+pub use abi::{AbiVersion, Action, BufferType, CloseType, LogLevel, MapType, MetricType, Status, StreamType};
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};
 pub use gateway::{
-    Callout, Cost, Ending, Gateway, GatewayConfig, Outcome, Part, Refusal, StartError, Startup, StreamId,
+    Callout, Connection, ConnectionId, Cost, Disconnection, Ending, Gateway, GatewayConfig, Outcome, Part, Received,
+    Refusal, Side, StartError, Startup, StreamId,
 };
 pub use headers::HeaderMap;
 pub use logs::LogLine;

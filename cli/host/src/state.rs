@@ -57,6 +57,7 @@ pub(crate) struct VmState {
     /// The context on whose behalf host calls work; 0: the current one.
     pub(crate) effective_context: u32,
     pub(crate) streams: BTreeMap<u32, Stream>,
+    pub(crate) connections: BTreeMap<u32, Connection>,
     /// What the guest has asked for, by context; it happens once the running callback has returned.
     pub(crate) effects: VecDeque<(u32, Effect)>,
     /// The reply that `on_http_call_response` is about, while it runs.
@@ -93,6 +94,8 @@ pub(crate) enum Effect {
     Continue(StreamType),
     Close,
     Answer(LocalResponse),
+    /// What has come behind a new connection that was held is seen.
+    Unheld,
     /// The gRPC callout of this token is closed, which found no cluster.
     GrpcUnavailable(Behalf, u32),
 }
@@ -102,7 +105,7 @@ pub(crate) enum Effect {
 pub(crate) struct Behalf {
     /// The root context that is called back.
     pub(crate) root: u32,
-    /// The number of the stream, if it is one.
+    /// The number of the stream or connection, if it is one.
     pub(crate) stream: Option<u32>,
 }
 
@@ -132,6 +135,26 @@ pub(crate) struct Message {
     pub(crate) trailers_open: bool,
 }
 
+/// One TCP connection as the plugin sees it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// The root context of its plugin.
+    pub(crate) root: u32,
+    /// The connection's number in the gateway.
+    pub(crate) number: u32,
+    /// What the client has sent.
+    pub(crate) downstream: Buffer,
+    /// What the upstream has sent.
+    pub(crate) upstream: Buffer,
+}
+
+/// Bytes that the plugin sees and may change while they are open; others stay out of its sight.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) open: bool,
+}
+
 /// The gateway's bound on the memory of one VM.
 pub(crate) const MEMORY_BYTES: usize = 1024 * 1024 * 1024;
 
@@ -155,6 +178,7 @@ impl VmState {
             current_context: 0,
             effective_context: 0,
             streams: BTreeMap::new(),
+            connections: BTreeMap::new(),
             effects: VecDeque::new(),
             call_reply: None,
             dispatched: Vec::new(),
@@ -176,9 +200,11 @@ impl VmState {
         context
     }
 
-    /// Whether there is such a context: a root context, or a stream's.
+    /// Whether there is such a context: a root context, a stream's or a connection's.
     pub(crate) fn has_context(&self, context: u32) -> bool {
-        self.roots.contains_key(&context) || self.streams.contains_key(&context)
+        self.roots.contains_key(&context)
+            || self.streams.contains_key(&context)
+            || self.connections.contains_key(&context)
     }
 
     /// The context on whose behalf the guest calls; where that one is gone, the one whose callback runs.
@@ -193,7 +219,15 @@ impl VmState {
 
     /// On whose behalf the guest calls.
     pub(crate) fn behalf(&mut self) -> Behalf {
-        Behalf { root: self.root().context, stream: self.stream().map(|stream| stream.number) }
+        let stream = self.stream().map(|stream| stream.number);
+        let number = stream.or_else(|| self.connection().map(|connection| connection.number));
+        Behalf { root: self.root().context, stream: number }
+    }
+
+    /// The connection on whose behalf the guest calls.
+    pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
+        let context = self.context();
+        self.connections.get_mut(&context)
     }
 
     /// The stream on whose behalf the guest calls.
@@ -205,7 +239,9 @@ impl VmState {
     /// The root context of the context on whose behalf the guest calls.
     pub(crate) fn root(&self) -> RootId {
         let context = self.context();
-        RootId { vm: self.id, context: self.streams.get(&context).map_or(context, |stream| stream.root) }
+        let stream = self.streams.get(&context).map(|stream| stream.root);
+        let root = stream.or_else(|| self.connections.get(&context).map(|connection| connection.root));
+        RootId { vm: self.id, context: root.unwrap_or(context) }
     }
 
     /// The plugin on whose behalf the guest calls.
@@ -225,6 +261,25 @@ impl Stream {
     /// Nothing of it has been shown yet.
     pub(crate) fn new(root: u32, number: u32, stage: usize) -> Self {
         Self { root, number, stage, request: Message::default(), response: Message::default(), logging: false }
+    }
+}
+
+impl Connection {
+    /// Nothing has been sent on it yet.
+    pub(crate) fn new(root: u32, number: u32) -> Self {
+        Self { root, number, downstream: Buffer::default(), upstream: Buffer::default() }
+    }
+
+    /// What one side has sent.
+    pub(crate) fn buffer(&mut self, downstream: bool) -> &mut Buffer {
+        if downstream { &mut self.downstream } else { &mut self.upstream }
+    }
+}
+
+impl Buffer {
+    /// The bytes, if the plugin may change them.
+    pub(crate) fn writable(&mut self) -> Option<&mut Vec<u8>> {
+        self.open.then_some(&mut self.bytes)
     }
 }
 

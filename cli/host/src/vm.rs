@@ -1,5 +1,6 @@
 //! One VM: an instance of a module, and the callbacks that it exports.
 
+mod connections;
 mod grpc;
 
 use std::{
@@ -71,6 +72,7 @@ struct Callbacks {
     on_response_trailers: Callback<(u32, u32), u32>,
     on_http_call_response: Callback<(u32, u32, u32, u32, u32), ()>,
     on_queue_ready: Callback<(u32, u32), ()>,
+    connections: connections::Callbacks,
     grpc: grpc::Callbacks,
     on_log: Callback<u32, ()>,
     on_done: Callback<u32, u32>,
@@ -328,6 +330,7 @@ impl Callbacks {
             on_response_trailers: optional(instance, store, "proxy_on_response_trailers")?,
             on_http_call_response: optional(instance, store, "proxy_on_http_call_response")?,
             on_queue_ready: optional(instance, store, "proxy_on_queue_ready")?,
+            connections: connections::Callbacks::find(instance, store)?,
             grpc: grpc::Callbacks::find(instance, store)?,
             on_log: optional(instance, store, "proxy_on_log")?,
             on_done: optional(instance, store, "proxy_on_done")?,

@@ -17,6 +17,7 @@ mod plugin;
 mod process;
 mod service;
 mod table;
+mod tcp;
 mod traces;
 
 use serde_json::json;

@@ -56,6 +56,13 @@ impl Envoy {
         Self::start_from(&bootstrap(plugin, listeners, clusters))
     }
 
+    /// As [`Self::start`], but with the plugin in front of a TCP proxy to `upstream`, in a listener named `tcp`.
+    pub(crate) fn start_tcp(plugin: &Path, upstream: SocketAddr) -> Self {
+        let mut bootstrap = bootstrap(plugin, &[], &[("upstream", upstream)]);
+        bootstrap["static_resources"]["listeners"] = json!([tcp_listener(plugin)]);
+        Self::start_from(&bootstrap)
+    }
+
     /// As [`Self::start`], from a whole configuration.
     pub(crate) fn start_from(bootstrap: &Value) -> Self {
         let mut envoy = Self::spawn(bootstrap);
@@ -175,7 +182,42 @@ fn cluster(name: &str, address: SocketAddr) -> Value {
     cluster
 }
 
-/// The plugin fails closed, as WasmPlugin does by default; everything that it lets through goes to `upstream`.
+fn tcp_listener(plugin: &Path) -> Value {
+    json!({
+        "name": "tcp",
+        "address": socket("127.0.0.1:0".parse().expect("an address")),
+        "filter_chains": [{"filters": [{
+            "name": "gwauthz",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm",
+                "config": plugin_config(plugin, "", "{}"),
+            },
+        }, {
+            "name": "tcp_proxy",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                "stat_prefix": "tcp",
+                "cluster": "upstream",
+            },
+        }]}],
+    })
+}
+
+/// The plugin fails closed, as WasmPlugin does by default.
+fn plugin_config(plugin: &Path, vm_id: &str, configuration: &str) -> Value {
+    json!({
+        "name": "gwauthz",
+        "failure_policy": "FAIL_CLOSED",
+        "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration},
+        "vm_config": {
+            "vm_id": vm_id,
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": plugin}},
+        },
+    })
+}
+
+/// Everything that the plugin lets through goes to `upstream`.
 fn listener(plugin: &Path, wanted: &Listener) -> Value {
     json!({
         "name": wanted.name,
@@ -195,19 +237,7 @@ fn listener(plugin: &Path, wanted: &Listener) -> Value {
                     "name": "gwauthz",
                     "typed_config": {
                         "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                        "config": {
-                            "name": "gwauthz",
-                            "failure_policy": "FAIL_CLOSED",
-                            "configuration": {
-                                "@type": "type.googleapis.com/google.protobuf.StringValue",
-                                "value": wanted.plugin_config.to_string(),
-                            },
-                            "vm_config": {
-                                "vm_id": wanted.vm_id,
-                                "runtime": "envoy.wasm.runtime.v8",
-                                "code": {"local": {"filename": plugin}},
-                            },
-                        },
+                        "config": plugin_config(plugin, &wanted.vm_id, &wanted.plugin_config.to_string()),
                     },
                 }, {
                     "name": "router",

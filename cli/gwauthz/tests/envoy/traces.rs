@@ -39,7 +39,7 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_guests() {
         Request::get("/second").posting_in_pieces("01234", "56789"),
     ];
     let folder = TempDir::new().expect("a temporary folder");
-    let surprises: Vec<_> = guests()
+    let surprises: Vec<_> = guests("")
         .into_iter()
         .filter_map(|(name, text)| {
             let module = wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -60,10 +60,11 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_the_plugin() {
     assert_eq!(difference, None);
 }
 
-/// Guests by name: each file of the folder behind the prelude, or the one that `GWAUTHZ_GUEST` names.
-pub(crate) fn guests() -> Vec<(String, String)> {
+/// Guests by name: each file of a folder in fixtures/guests, behind the prelude, or the one that `GWAUTHZ_GUEST` names.
+pub(crate) fn guests(kind: &str) -> Vec<(String, String)> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests"));
     let prelude = fs::read_to_string(folder.join("prelude.wat")).expect("the prelude");
+    let folder = folder.join(kind);
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).expect("the guests").map(|entry| entry.expect("an entry").path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "wat") && !file.ends_with("prelude.wat"));
@@ -149,12 +150,17 @@ pub(crate) fn observed(envoy: &Envoy, plugins: usize, requests: &[Request]) -> V
         // A guest may close the stream without an answer.
         .map(|request| answered(request.send(envoy.listener(LISTENER)).map_or(0, |answer| answer.status())))
         .collect();
+    calls_of(envoy, plugins * requests.len()).into_iter().chain(answers).collect()
+}
+
+/// The calls of Envoy's only worker, once so many contexts have come to their end.
+pub(crate) fn calls_of(envoy: &Envoy, contexts: usize) -> Vec<String> {
     let deadline = Instant::now() + LOGGED;
     loop {
         let trace = worker(&envoy.log());
         let ended = trace.iter().filter(|line| line.starts_with("[host<-vm] proxy_on_delete return")).count();
-        if ended >= plugins * requests.len() || Instant::now() > deadline {
-            return trace.into_iter().chain(answers).collect();
+        if ended >= contexts || Instant::now() > deadline {
+            return trace;
         }
         thread::sleep(Duration::from_millis(20));
     }

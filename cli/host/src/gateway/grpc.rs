@@ -107,9 +107,9 @@ fn show(vm: &mut Vm, root: u32, token: u32, shown: Shown) -> Result<(), Fault> {
         }
         Shown::Close(status) => {
             let code = status.code;
-            vm.state().grpc.closing(token, status);
+            vm.state().grpc.closing(root, token, status);
             let result = vm.on_grpc_close(root, token, code);
-            vm.state().grpc.closed(token);
+            vm.state().grpc.closed(root, token);
             result
         }
     }

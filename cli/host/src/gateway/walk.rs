@@ -104,7 +104,7 @@ impl Worker {
 
     /// Whether the callback has answered or closed the stream: then what it returned does not count. Before it, effects
     /// of an earlier callback may have been `waiting`.
-    fn is_overridden(&mut self, vm: u32, context: u32, waiting: usize) -> bool {
+    pub(super) fn is_overridden(&mut self, vm: u32, context: u32, waiting: usize) -> bool {
         let ends = |(of, effect): &(u32, Effect)| *of == context && matches!(effect, Effect::Answer(_) | Effect::Close);
         self.vms.vm(vm).is_ok_and(|vm| vm.state().effects.iter().skip(waiting).any(ends))
     }

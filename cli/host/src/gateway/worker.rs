@@ -18,6 +18,7 @@ use super::{
     half::Part,
     outcome::{Callout, Ending, Outcome},
     start::StartError,
+    tunnel::Tunnel,
     vms::{Filter, Surroundings, Vms},
 };
 
@@ -27,7 +28,9 @@ pub(super) struct Worker {
     /// The chain in force.
     filters: Vec<Filter>,
     pub(super) streams: BTreeMap<u32, Exchange>,
-    next_stream: u32,
+    /// Numbered as the streams are: no number is given twice.
+    pub(super) tunnels: BTreeMap<u32, Tunnel>,
+    pub(super) next_stream: u32,
     /// Streams whose request has passed the chain whole, and which the gateway has not picked up yet.
     pub(super) forwarded: Vec<u32>,
 }
@@ -39,6 +42,7 @@ impl Worker {
             vms: Vms::new(number, thread, around),
             filters: Vec::new(),
             streams: BTreeMap::new(),
+            tunnels: BTreeMap::new(),
             next_stream: 1,
             forwarded: Vec::new(),
         }
@@ -188,7 +192,7 @@ impl Worker {
     }
 
     /// The plugins that a new stream walks through, with a context in each.
-    fn stages(&mut self) -> Vec<Stage> {
+    pub(super) fn stages(&mut self) -> Vec<Stage> {
         let mut stages = Vec::with_capacity(self.filters.len());
         for filter in &mut self.filters {
             self.vms.reload(filter);
@@ -228,6 +232,8 @@ impl Worker {
         let spent = vm.cost() - before;
         if let Some(exchange) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
             exchange.cost += spent;
+        } else if let Some(tunnel) = stream.and_then(|connection| self.tunnels.get_mut(&connection)) {
+            *tunnel.cost() += spent;
         }
         result.map_err(|fault| self.vms.lose(number, fault)).ok()
     }
@@ -243,6 +249,10 @@ impl Worker {
                 self.grpc_unavailable(vm, behalf, token);
                 continue;
             }
+            if let Some(connection) = self.connection_of(vm, context) {
+                self.carry_out_on_connection(connection, effect);
+                continue;
+            }
             let Some(stream) = self.vms.vm(vm).ok().and_then(|vm| vm.state().streams.get(&context)) else { continue };
             let (stream, stage) = (stream.number, stream.stage);
             match effect {
@@ -250,7 +260,7 @@ impl Worker {
                 Effect::Continue(_) => self.resume(Spot { stream, stage, way: Way::Request }),
                 Effect::Close => self.finish(stream, Ending::Closed),
                 Effect::Answer(local) => self.answer_locally(stream, local),
-                Effect::Delete | Effect::GrpcUnavailable(..) => {}
+                Effect::Delete | Effect::GrpcUnavailable(..) | Effect::Unheld => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     abi::{BufferType, Status},
     guest::{Guest, HostResult},
-    state::{Message, VmState},
+    state::{Buffer, Message, VmState},
 };
 
 pub(super) fn get_buffer_bytes(
@@ -73,7 +73,9 @@ fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
             .filter(|_| state.configuring == Some(state.context()))
             .map(|plugin| plugin.configuration.as_slice())
             .ok_or(Status::NotFound),
-        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::CallData => Ok(&[]),
+        BufferType::DownstreamData => Ok(open_bytes(state.connection().map(|connection| &connection.downstream))),
+        BufferType::UpstreamData => Ok(open_bytes(state.connection().map(|connection| &connection.upstream))),
+        BufferType::CallData => Ok(&[]),
         BufferType::GrpcReceiveBuffer => Ok(state.grpc.message.as_deref().unwrap_or_default()),
     }
 }
@@ -81,6 +83,8 @@ fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
 /// The buffer to change, if it is there at this moment and can be changed.
 fn writable(state: &mut VmState, buffer: BufferType) -> Option<&mut Vec<u8>> {
     let message = match buffer {
+        BufferType::DownstreamData => return state.connection()?.downstream.writable(),
+        BufferType::UpstreamData => return state.connection()?.upstream.writable(),
         BufferType::HttpRequestBody => &mut state.stream()?.request,
         BufferType::HttpResponseBody => &mut state.stream()?.response,
         BufferType::GrpcReceiveBuffer => return state.grpc.message.as_mut(),
@@ -91,4 +95,8 @@ fn writable(state: &mut VmState, buffer: BufferType) -> Option<&mut Vec<u8>> {
 
 fn body_of(message: Option<&Message>) -> &[u8] {
     message.filter(|message| message.body_open).map_or(&[], |message| &message.body)
+}
+
+fn open_bytes(buffer: Option<&Buffer>) -> &[u8] {
+    buffer.filter(|buffer| buffer.open).map_or(&[], |buffer| &buffer.bytes)
 }

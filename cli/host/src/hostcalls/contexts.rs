@@ -18,8 +18,8 @@ pub(super) fn done(guest: &mut Guest<'_, '_>) -> HostResult {
     Ok(())
 }
 
-/// Makes the following calls work on behalf of another context: a root context or a live stream; 0 is
-/// the one whose callback runs.
+/// Makes the following calls work on behalf of another context: a root context, a live stream or
+/// connection; 0 is the one whose callback runs.
 pub(super) fn set_effective_context(guest: &mut Guest<'_, '_>, context: u32) -> HostResult {
     let state = guest.state();
     if context != 0 && !state.has_context(context) {

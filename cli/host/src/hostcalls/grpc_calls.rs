@@ -101,9 +101,10 @@ pub(super) fn grpc_close(guest: &mut Guest<'_, '_>, token: u32) -> HostResult {
     Ok(state.grpc.close(token, behalf)?)
 }
 
-/// How the last gRPC callout that was closed ended; its message is there in `on_grpc_close` alone.
+/// How the last gRPC callout of the root context that was closed ended; its message is there in `on_grpc_close` alone.
 pub(super) fn get_status(guest: &mut Guest<'_, '_>, code_out: u32, data_out: u32, size_out: u32) -> HostResult {
-    let status = guest.state().grpc.status.clone();
+    let state = guest.state();
+    let status = state.grpc.status(state.root().context);
     guest.write_u32(code_out, status.code)?;
     guest.give(status.message.as_bytes(), data_out, size_out)
 }

@@ -15,7 +15,7 @@ const MAX_EFFECTS: usize = 4096;
 pub(super) fn continue_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
     match StreamType::try_from(stream)? {
         http @ (StreamType::HttpRequest | StreamType::HttpResponse) => resume(guest, http),
-        StreamType::Downstream => Ok(()),
+        StreamType::Downstream => on_connection(guest, Effect::Continue(StreamType::Downstream)),
         // What Envoy answers: it cannot do that.
         StreamType::Upstream => Err(Status::Unimplemented.into()),
     }
@@ -23,8 +23,8 @@ pub(super) fn continue_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostRes
 
 pub(super) fn close_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
     match StreamType::try_from(stream)? {
-        StreamType::HttpRequest | StreamType::HttpResponse => push(guest, Effect::Close),
-        StreamType::Downstream | StreamType::Upstream => Ok(()),
+        StreamType::HttpRequest | StreamType::HttpResponse => on_stream(guest, Effect::Close),
+        StreamType::Downstream | StreamType::Upstream => on_connection(guest, Effect::Close),
     }
 }
 
@@ -59,12 +59,12 @@ pub(super) fn send_local_response(
     let body = guest.read(body, body_size)?;
     // What is malformed counts as nothing, as in Envoy.
     let headers = HeaderMap::decode(&guest.read(headers, headers_size)?).unwrap_or_default();
-    push(guest, Effect::Answer(LocalResponse { status, details, headers, body }))
+    on_stream(guest, Effect::Answer(LocalResponse { status, details, headers, body }))
 }
 
 /// The plugin goes on with a direction, and lets go of the request, whichever direction it is.
 fn resume(guest: &mut Guest<'_, '_>, way: StreamType) -> HostResult {
-    push(guest, Effect::Continue(way))?;
+    on_stream(guest, Effect::Continue(way))?;
     if let Some(stream) = guest.state().stream() {
         stream.request.close();
     }
@@ -72,11 +72,18 @@ fn resume(guest: &mut Guest<'_, '_>, way: StreamType) -> HostResult {
 }
 
 /// Notes what is to happen to the stream on whose behalf the guest calls; the root context has none.
+fn on_stream(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
+    if guest.state().stream().is_none() { Ok(()) } else { push(guest, effect) }
+}
+
+/// Notes what is to happen to the connection on whose behalf the guest calls, if there is one.
+fn on_connection(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
+    if guest.state().connection().is_none() { Ok(()) } else { push(guest, effect) }
+}
+
+/// Notes what is to happen once the running callback has returned.
 pub(super) fn push(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
     let state = guest.state();
-    if state.stream().is_none() {
-        return Ok(());
-    }
     if state.effects.len() >= MAX_EFFECTS {
         return Err(Status::InternalFailure.into());
     }
