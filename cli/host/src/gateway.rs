@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     clock::VirtualClock,
+    faults::Faults,
     headers::HeaderMap,
     logs::LogLine,
     shared::Shared,
@@ -71,6 +72,8 @@ pub struct GatewayConfig {
     pub shared_data: Vec<SharedEntry>,
     /// Where they get ahead of a plugin's write.
     pub races: Vec<SharedDataRace>,
+    /// The faults that its plugins meet.
+    pub faults: Faults,
     /// Whether every call between host and guest is recorded, for [`Gateway::take_trace`].
     pub trace: bool,
     /// Whether what each callback costs is recorded, for [`Gateway::take_profile`].

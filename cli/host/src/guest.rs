@@ -2,7 +2,7 @@
 
 use wasmtime::{AsContext as _, AsContextMut as _, Caller, Extern, Memory};
 
-use crate::{abi::Status, state::VmState};
+use crate::{abi::Status, state::VmState, trace::Values};
 
 /// Why a host function did not answer OK.
 #[derive(Debug)]
@@ -34,6 +34,20 @@ impl<'a, 'b> Guest<'a, 'b> {
         guest.state().host_calls += 1;
         guest.find_memory();
         guest
+    }
+
+    /// It calls a function, which is recorded; gives the call's number.
+    pub(crate) fn called(&mut self, module: &str, function: &'static str, arguments: &impl Values) -> u64 {
+        let state = self.state();
+        state.trace.host_called(module, function, arguments);
+        state.last_calls.called(function, arguments)
+    }
+
+    /// The function returns.
+    pub(crate) fn returned(&mut self, number: u64, module: &str, function: &str, result: u32) {
+        let state = self.state();
+        state.trace.host_returned(module, function, result);
+        state.last_calls.returned(number, result);
     }
 
     pub(crate) fn state(&mut self) -> &mut VmState {
@@ -91,6 +105,9 @@ impl<'a, 'b> Guest<'a, 'b> {
 
     fn allocate(&mut self, size: u32) -> Result<u32, Stop> {
         let state = self.state();
+        if !state.injected.may_allocate() {
+            return Err(Stop::Status(Status::InvalidMemoryAccess));
+        }
         let (name, allocate) = state.allocate.clone().ok_or(Status::InternalFailure)?;
         state.trace.guest_called(name, &size);
         let pointer = allocate.call(self.caller.as_context_mut(), size).map_err(Stop::Trap)?;

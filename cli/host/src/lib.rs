@@ -11,11 +11,14 @@ mod cache;
 mod clock;
 mod compiler;
 mod downstream;
+mod fault;
+mod faults;
 mod gateway;
 mod grpc;
 mod guest;
 mod headers;
 mod hostcalls;
+mod last_calls;
 mod logs;
 mod metrics;
 mod module;
@@ -35,6 +38,8 @@ pub use abi::{AbiVersion, Action, BufferType, CloseType, LogLevel, MapType, Metr
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};
+pub use fault::Fault;
+pub use faults::{Faults, TrapAt};
 pub use gateway::{
     Callout, Connection, ConnectionId, Cost, Disconnection, Ending, Gateway, GatewayConfig, Outcome, Part, Received,
     Refusal, Side, StartError, Startup, StreamId,
@@ -48,7 +53,6 @@ pub use shared_data::{SharedDataRace, SharedEntry};
 pub use state::LocalResponse;
 pub use thread::Thread;
 pub use trace::{Sample, TraceLine};
-pub use vm::Fault;
 pub use world::{
     CallOutcome, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream, HttpCall, HttpRequest,
     HttpResponse, World,

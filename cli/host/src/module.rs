@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use wasmtime::{ExternType, Module};
 
-use crate::{abi::AbiVersion, hostcalls, vm::Fault, wasi};
+use crate::{abi::AbiVersion, fault::Fault, hostcalls, wasi};
 
 /// Why a module cannot run in a gateway.
 #[derive(Debug, thiserror::Error)]

@@ -10,8 +10,10 @@ use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 use crate::{
     abi::{LogLevel, StreamType},
+    faults::{Faults, Injected},
     grpc::GrpcCallouts,
     headers::HeaderMap,
+    last_calls::LastCalls,
     logs::LogLine,
     metrics::MetricIds,
     plugin::Plugin,
@@ -69,6 +71,8 @@ pub(crate) struct VmState {
     /// Tick periods that root contexts have set and the gateway has not picked up yet; `None`: no ticks.
     pub(crate) ticks: BTreeMap<u32, Option<Duration>>,
     pub(crate) metric_ids: MetricIds,
+    pub(crate) injected: Injected,
+    pub(crate) last_calls: LastCalls,
     pub(crate) trace: Trace,
     pub(crate) random: u64,
     pub(crate) host_calls: u64,
@@ -161,12 +165,10 @@ pub(crate) const MEMORY_BYTES: usize = 1024 * 1024 * 1024;
 impl VmState {
     /// A VM without a root context as yet.
     pub(crate) fn new(shared: Shared, recorder: &Recorder, id: VmId, thread: Thread, maker: Rc<Plugin>) -> Self {
-        let limits =
-            StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(1 << 20).instances(1).memories(1);
         Self {
             memory: None,
             allocate: None,
-            limits: limits.build(),
+            limits: limits(MEMORY_BYTES),
             shared,
             id,
             thread,
@@ -186,11 +188,19 @@ impl VmState {
             grpc: GrpcCallouts::default(),
             ticks: BTreeMap::new(),
             metric_ids: MetricIds::default(),
+            injected: Injected::default(),
+            last_calls: LastCalls::default(),
             trace: recorder.trace(thread),
             random: 0,
             host_calls: 0,
             unimplemented: BTreeSet::new(),
         }
+    }
+
+    /// The same with these faults.
+    pub(crate) fn with_faults(self, faults: Faults) -> Self {
+        let memory_bytes = faults.memory_bytes.map_or(MEMORY_BYTES, |bytes| bytes.min(MEMORY_BYTES));
+        Self { limits: limits(memory_bytes), injected: Injected::new(faults), ..self }
     }
 
     /// The number of a further context.
@@ -255,6 +265,10 @@ impl VmState {
         let at = shared.clock.now();
         shared.logs.push(LogLine { level, message, at, thread: self.thread });
     }
+}
+
+fn limits(memory_bytes: usize) -> StoreLimits {
+    StoreLimitsBuilder::new().memory_size(memory_bytes).table_elements(1 << 20).instances(1).memories(1).build()
 }
 
 impl Stream {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt::Write as _, rc::Rc, time::Duration};
 
-use crate::thread::Thread;
+use crate::{last_calls::MAX_ARGUMENTS, thread::Thread};
 
 /// A line of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,11 +107,18 @@ impl Trace {
 pub(crate) trait Values {
     /// The values, separated by commas.
     fn shown(&self) -> String;
+
+    /// Copies the values, and gives how many there are.
+    fn copy_to(&self, target: &mut [u64; MAX_ARGUMENTS]) -> u8;
 }
 
 impl Values for () {
     fn shown(&self) -> String {
         String::new()
+    }
+
+    fn copy_to(&self, _target: &mut [u64; MAX_ARGUMENTS]) -> u8 {
+        0
     }
 }
 
@@ -119,11 +126,15 @@ impl Values for u32 {
     fn shown(&self) -> String {
         self.to_string()
     }
+
+    fn copy_to(&self, target: &mut [u64; MAX_ARGUMENTS]) -> u8 {
+        (*self,).copy_to(target)
+    }
 }
 
 macro_rules! values_of_tuples {
     ($(($($part:ident),+);)+) => {$(
-        impl<$($part: std::fmt::Display),+> Values for ($($part,)+) {
+        impl<$($part: std::fmt::Display + Copy + Into<u64>),+> Values for ($($part,)+) {
             fn shown(&self) -> String {
                 #[expect(non_snake_case, reason = "the names of the type parameters serve for the values")]
                 let ($($part,)+) = self;
@@ -131,6 +142,17 @@ macro_rules! values_of_tuples {
                 // Writing to a String cannot fail.
                 $(let _ = write!(text, "{}{}", if text.is_empty() { "" } else { ", " }, $part);)+
                 text
+            }
+
+            fn copy_to(&self, target: &mut [u64; MAX_ARGUMENTS]) -> u8 {
+                #[expect(non_snake_case, reason = "the names of the type parameters serve for the values")]
+                let ($($part,)+) = *self;
+                let mut count = 0;
+                for (slot, value) in target.iter_mut().zip([$($part.into()),+]) {
+                    *slot = value;
+                    count += 1;
+                }
+                count
             }
         }
     )+};
@@ -165,10 +187,10 @@ mod tests {
         Recorder::default().trace(Thread::Main).guest_called("unseen", &());
         let recorder = Recorder::new(true, false);
         let trace = recorder.trace(Thread::Worker(0));
-        trace.guest_called("proxy_on_request_headers", &(2, 8, 1));
+        trace.guest_called("proxy_on_request_headers", &(2_u32, 8_u32, 1_u32));
         trace.host_called("env", "proxy_done", &());
         trace.host_returned("env", "proxy_done", 0);
-        trace.guest_returned("proxy_on_request_headers", &1);
+        trace.guest_returned("proxy_on_request_headers", &1_u32);
         trace.guest_returned("proxy_on_log", &());
         let lines = recorder.take_lines();
         assert!(lines.iter().all(|line| line.thread == Thread::Worker(0)));

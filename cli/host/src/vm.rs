@@ -3,49 +3,19 @@
 mod connections;
 mod grpc;
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use wasmtime::{Instance, Store, Trap, TypedFunc, WasmBacktrace, WasmParams, WasmResults};
+use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::{
     abi::{AbiVersion, Action},
     compiler::{EPOCH, Metering, Module},
+    fault::Fault,
     gateway::Cost,
     module::ModuleError,
     state::VmState,
     trace::{Sample, Values},
 };
-
-/// How long one callback may run before it counts as endless.
-const CALLBACK_DEADLINE: Duration = Duration::from_secs(5);
-/// How many frames of a trap are shown.
-const MAX_FRAMES: usize = 24;
-
-/// A guest that trapped: the VM is lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The callback that ran.
-    pub callback: &'static str,
-    /// What happened.
-    pub reason: String,
-    /// The guest's functions, innermost first.
-    pub backtrace: Vec<String>,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in `{}`", self.reason, self.callback)?;
-        for frame in &self.backtrace {
-            write!(f, "\n  at {frame}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// An instance and its callbacks; a callback that is not exported does nothing and continues.
 pub(crate) struct Vm {
@@ -94,7 +64,10 @@ impl Vm {
         store.limiter(|state| &mut state.limits);
         let burns_fuel = module.metering() == Metering::Fuel;
         arm(&mut store, burns_fuel);
-        let instance = module.instance.instantiate(&mut store).map_err(|trap| at_start("instantiation", &trap))?;
+        let instance = module
+            .instance
+            .instantiate(&mut store)
+            .map_err(|trap| ModuleError::TrapAtStart(Box::new(fault("instantiation", &trap, store.data()))))?;
         let memory = instance
             .get_memory(&mut store, "memory")
             .ok_or(ModuleError::MissingExport { what: "a memory exported as `memory`" })?;
@@ -300,6 +273,9 @@ impl Vm {
         arguments: P,
     ) -> Result<Option<R>, Fault> {
         let Some(callback) = callback else { return Ok(None) };
+        if self.state().injected.is_to_trap(name) {
+            return Err(Fault::injected(name, self.state().last_calls.shown()));
+        }
         arm(&mut self.store, self.burns_fuel);
         self.calls += 1;
         self.state().trace.guest_called(name, &arguments);
@@ -309,7 +285,7 @@ impl Vm {
         self.guest_time += time;
         let fuel = if self.burns_fuel { self.store.get_fuel().map_or(0, |left| FUEL - left) } else { 0 };
         self.state().trace.sample(Sample { callback: name, time, fuel });
-        let result = result.map_err(|trap| fault(name, &trap))?;
+        let result = result.map_err(|trap| fault(name, &trap, self.store.data()))?;
         self.state().trace.guest_returned(name, &result);
         Ok(Some(result))
     }
@@ -376,7 +352,8 @@ fn arm(store: &mut Store<VmState>, burns_fuel: bool) {
         // Only an engine without fuel refuses it.
         let _ = store.set_fuel(FUEL);
     }
-    store.set_epoch_deadline(u64::try_from(CALLBACK_DEADLINE.as_millis() / EPOCH.as_millis()).unwrap_or(1));
+    let steps = store.data().injected.deadline().as_millis().div_ceil(EPOCH.as_millis());
+    store.set_epoch_deadline(u64::try_from(steps).unwrap_or(u64::MAX).max(1));
 }
 
 fn action(returned: Option<u32>) -> Action {
@@ -389,26 +366,6 @@ fn wire_size(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
 
-fn at_start(callback: &'static str, trap: &wasmtime::Error) -> ModuleError {
-    ModuleError::TrapAtStart(Box::new(fault(callback, trap)))
-}
-
-fn fault(callback: &'static str, trap: &wasmtime::Error) -> Fault {
-    let reason = match trap.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => format!("ran for more than {} s", CALLBACK_DEADLINE.as_secs()),
-        Some(Trap::UnreachableCodeReached) => "panicked or aborted (`unreachable` was executed)".to_owned(),
-        Some(trap) => trap.to_string(),
-        None => trap.root_cause().to_string(),
-    };
-    let frames = trap.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
-    let backtrace = frames.iter().take(MAX_FRAMES).map(function_name).collect();
-    Fault { callback, reason, backtrace }
-}
-
-/// A function's name without Rust's mangling, and without the hash that changes with every build.
-fn function_name(frame: &wasmtime::FrameInfo) -> String {
-    frame.func_name().map_or_else(
-        || format!("function {}", frame.func_index()),
-        |name| format!("{:#}", rustc_demangle::demangle(name)),
-    )
+fn fault(callback: &'static str, trap: &wasmtime::Error, state: &VmState) -> Fault {
+    Fault::new(callback, trap, state.injected.deadline(), state.last_calls.shown())
 }

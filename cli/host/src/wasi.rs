@@ -33,9 +33,9 @@ macro_rules! wasi_table {
             for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
                 $(linker.func_wrap(module, stringify!($name), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
                     let mut guest = Guest::enter(&mut caller);
-                    guest.state().trace.host_called(module, stringify!($name), &($($arg,)*));
+                    let number = guest.called(module, stringify!($name), &($($arg,)*));
                     let errno = errno($name(&mut guest, $($arg),*))?;
-                    guest.state().trace.host_returned(module, stringify!($name), errno);
+                    guest.returned(number, module, stringify!($name), errno);
                     wasmtime::Result::Ok(errno)
                 })?;)+
                 $(linker.func_wrap(module, stringify!($missing), |mut caller: Caller<'_, VmState>, $(_: $missing_ty),*| -> u32 {

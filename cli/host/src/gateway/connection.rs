@@ -1,6 +1,6 @@
 //! TCP connections through the first plugin of the chain, as with Envoy's network filter in front of its TCP proxy.
 
-use crate::{logs::LogLine, vm::Fault, world::World};
+use crate::{fault::Fault, logs::LogLine, world::World};
 
 use super::{Callout, Cost, Gateway, StreamId};
 

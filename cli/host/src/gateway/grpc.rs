@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::{
+    fault::Fault,
     grpc::{GrpcCallouts, Sent, Shown, What},
     state::Behalf,
     thread::VmId,
-    vm::{Fault, Vm},
+    vm::Vm,
     world::{GrpcAnswer, GrpcSent, World},
 };
 

@@ -53,7 +53,7 @@ impl<W: World> Gateway<W> {
     pub fn unconfigured(config: GatewayConfig, world: W) -> Self {
         let shared = Shared::new(config.clock, SharedData::new(config.shared_data, config.races));
         let recorder = Recorder::new(config.trace, config.profile);
-        let around = Surroundings { shared: shared.clone(), recorder: recorder.clone() };
+        let around = Surroundings { shared: shared.clone(), recorder: recorder.clone(), faults: config.faults };
         let serving = config.workers.max(1);
         let mut workers: Vec<_> =
             (0..serving).map(|number| Worker::new(number, Thread::Worker(number), around.clone())).collect();

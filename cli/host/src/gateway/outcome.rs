@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::{
+    fault::Fault,
     headers::HeaderMap,
     logs::LogLine,
     state::LocalResponse,
-    vm::Fault,
     world::{HttpCall, HttpRequest, HttpResponse},
 };
 

@@ -2,12 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::{
-    logs::LogLine,
-    module::ModuleError,
-    plugin::Plugin,
-    vm::{Fault, Vm},
-};
+use crate::{fault::Fault, logs::LogLine, module::ModuleError, plugin::Plugin, vm::Vm};
 
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,9 @@
 
 use crate::{
     abi::{Action, CloseType},
+    fault::Fault,
     state::{self, Effect},
-    vm::{Fault, Vm},
+    vm::Vm,
 };
 
 use super::{

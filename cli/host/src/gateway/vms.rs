@@ -3,13 +3,15 @@
 use std::{rc::Rc, time::Duration};
 
 use crate::{
+    fault::Fault,
+    faults::Faults,
     module::ModuleError,
     plugin::{FailStrategy, Plugin},
     shared::Shared,
     state::{Effect, VmState},
     thread::{RootId, Thread, VmId},
     trace::Recorder,
-    vm::{Fault, Vm},
+    vm::Vm,
 };
 
 use super::start::{Refused, StartError, configure};
@@ -19,6 +21,7 @@ use super::start::{Refused, StartError, configure};
 pub(super) struct Surroundings {
     pub(super) shared: Shared,
     pub(super) recorder: Recorder,
+    pub(super) faults: Faults,
 }
 
 /// The VMs of one worker.
@@ -71,7 +74,7 @@ impl Surroundings {
     /// A VM for `plugin`, with nothing configured yet.
     pub(super) fn start_vm(&self, plugin: &Rc<Plugin>, id: VmId, thread: Thread) -> Result<Vm, ModuleError> {
         let state = VmState::new(self.shared.clone(), &self.recorder, id, thread, Rc::clone(plugin));
-        Vm::start(&plugin.module, state)
+        Vm::start(&plugin.module, state.with_faults(self.faults.clone()))
     }
 
     /// Tries a plugin in a VM of its own, which is dropped after it.

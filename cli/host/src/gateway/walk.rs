@@ -2,8 +2,9 @@
 
 use crate::{
     abi::Action,
+    fault::Fault,
     state::{Effect, Stream},
-    vm::{Fault, Vm},
+    vm::Vm,
 };
 
 use super::{

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, rc::Rc};
 use crate::{
     abi::StreamType,
     downstream,
+    fault::Fault,
     headers::HeaderMap,
     plugin::{FailStrategy, Plugin},
     state::Effect,
     thread::Thread,
-    vm::{Fault, Vm},
+    vm::Vm,
     world::HttpResponse,
 };
 

@@ -44,18 +44,18 @@ macro_rules! import_table {
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($name)), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
                     let mut guest = Guest::enter(&mut caller);
                     let name = concat!("proxy_", stringify!($name));
-                    guest.state().trace.host_called(MODULE, name, &($($arg,)*));
+                    let number = guest.called(MODULE, name, &($($arg,)*));
                     let result = $section::$name(&mut guest, $($arg),*);
-                    leave(&mut guest, name, result)
+                    leave(&mut guest, number, name, result)
                 })?;
             )+)+
             $(
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($missing)), |mut caller: Caller<'_, VmState>, $($missing_arg: $missing_ty),*| {
                     let mut guest = Guest::enter(&mut caller);
                     let name = concat!("proxy_", stringify!($missing));
-                    guest.state().trace.host_called(MODULE, name, &($($missing_arg,)*));
+                    let number = guest.called(MODULE, name, &($($missing_arg,)*));
                     guest.state().unimplemented.insert(name);
-                    leave(&mut guest, name, Err(Stop::Status(Status::Unimplemented)))
+                    leave(&mut guest, number, name, Err(Stop::Status(Status::Unimplemented)))
                 })?;
             )+
             Ok(())
@@ -144,13 +144,13 @@ import_table! {
     }
 }
 
-fn leave(guest: &mut Guest<'_, '_>, name: &str, result: HostResult) -> wasmtime::Result<u32> {
+fn leave(guest: &mut Guest<'_, '_>, number: u64, name: &str, result: HostResult) -> wasmtime::Result<u32> {
     let status = match result {
         Ok(()) => Status::Ok as u32,
         Err(Stop::Status(status)) => status as u32,
         Err(Stop::Trap(trap)) => return Err(trap),
     };
-    guest.state().trace.host_returned(MODULE, name, status);
+    guest.returned(number, MODULE, name, status);
     Ok(status)
 }
 

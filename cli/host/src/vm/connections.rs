@@ -4,11 +4,12 @@ use wasmtime::{Instance, Store};
 
 use crate::{
     abi::{Action, CloseType},
+    fault::Fault,
     module::ModuleError,
     state::VmState,
 };
 
-use super::{Callback, Fault, Vm, action, optional, wire_size};
+use super::{Callback, Vm, action, optional, wire_size};
 
 pub(super) struct Callbacks {
     new_connection: Callback<u32, u32>,

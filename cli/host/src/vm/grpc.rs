@@ -2,9 +2,9 @@
 
 use wasmtime::{Instance, Store};
 
-use crate::{module::ModuleError, state::VmState};
+use crate::{fault::Fault, module::ModuleError, state::VmState};
 
-use super::{Callback, Fault, Vm, optional, wire_size};
+use super::{Callback, Vm, optional, wire_size};
 
 /// A callback's context, token, and size or status.
 type OnGrpc = Callback<(u32, u32, u32), ()>;
