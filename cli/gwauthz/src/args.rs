@@ -32,8 +32,8 @@ pub(crate) struct GlobalArgs {
 const EXIT_CODES: &str = "\
 Exit codes:
    0  yes: allowed, clean, verified, done
-   1  no: denied, findings, not verified
-   2  wrong use or bad content (arguments, configuration, manifest, module)
+   1  no: denied, findings, not verified, a scenario that does not hold
+   2  wrong use or bad content (arguments, configuration, manifest, module, scenario)
    4  a file, a tool or a registry could not be read or written
   70  a defect of gwauthz itself
   75  transient, worth trying again

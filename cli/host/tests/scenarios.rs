@@ -201,7 +201,7 @@ fn what_does_not_hold_is_found_at_its_place() {
         ("json: {a: {b: [2]}}", "[2]", "[1]", "b"),
         ("json: {e: f}", "\"f\"", "absent", "f"),
         ("trailers: {x-t: v}", "v", "u", "v"),
-        ("ending: hung", "Hung", "Served", "hung"),
+        ("ending: hung", "hung", "served", "hung"),
         ("details: d", "d", "", "d"),
         ("upstream: {path: /y}", "/y", "/x", "/y"),
         ("upstream: {headersAbsent: [x-q]}", "absent", "r", "x-q"),

@@ -1,31 +1,30 @@
 //! Runs a scenario on the embedded gateway: on a virtual clock, the same to the byte each time.
 
 mod client;
+mod setup;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
 use crate::{
-    clock::VirtualClock,
     compiler::Module,
-    gateway::{Ending, Gateway, GatewayConfig, Refusal, StartError},
+    gateway::{Ending, Gateway},
     logs::LogLine,
     metrics::{MetricReading, MetricValue},
     module::ModuleError,
-    plugin::{self, Plugin},
-    shared_data::{self, SharedEntry},
     world::HttpRequest,
 };
 
 use super::{
-    format::{FailStrategy, Request, Scenario, SharedDataRace, Step},
+    format::{Request, Scenario, Step},
     observed::{Exchange, Observed, ObservedCallout, State},
     services::{Asked, Journal, Services},
     timeline::{News, Recorder, Timeline},
     token::{KeyError, TokenKey},
 };
 use client::{Client, sends};
+use setup::{config, plugin, refusal};
 
 /// A scenario could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +47,6 @@ pub enum RunError {
 const MAX_MOMENTS: u32 = 1_000_000;
 const MAX_CALLOUTS: usize = 100_000;
 const MAX_LOG_BYTES: usize = 16 * 1024 * 1024;
-/// Envoy's default of `reload_config.backoff.base_interval`.
-const RELOAD_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Runs `scenario` with this configuration of the plugin: JSON, as `pluginConfig` becomes in Envoy.
 ///
@@ -187,7 +184,12 @@ impl<'a> Run<'a> {
     fn open(&mut self, request: &Request, slot: (usize, usize)) {
         let now = self.now();
         let sent = request.client_request(now, &self.key);
-        self.observed.tokens.extend(sent.credentials());
+        for credentials in sent.credentials() {
+            // The same request again has the same token.
+            if self.observed.tokens.last() != Some(&credentials) {
+                self.observed.tokens.push(credentials);
+            }
+        }
         let (logs_before, callouts_before) = (self.observed.logs.len(), self.journal.len());
         if let Some(recorder) = &mut self.recorder {
             recorder.sends(now.saturating_sub(self.start), &name(slot), &sent);
@@ -350,51 +352,4 @@ impl<'a> Run<'a> {
 /// How a timeline calls a request; numbers begin with 1.
 fn name((step, number): (usize, usize)) -> String {
     if number == 0 { format!("request {}", step + 1) } else { format!("request {}, time {}", step + 1, number + 1) }
-}
-
-impl From<FailStrategy> for plugin::FailStrategy {
-    fn from(strategy: FailStrategy) -> Self {
-        match strategy {
-            FailStrategy::Close => Self::Close,
-            FailStrategy::Open => Self::Open,
-            FailStrategy::Reload => Self::Reload { backoff: RELOAD_BACKOFF },
-        }
-    }
-}
-
-fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
-    let setup = &scenario.gateway;
-    let race = |race: &SharedDataRace| shared_data::SharedDataRace {
-        entry: shared(&race.key, &race.value),
-        before_write: race.before_write.unwrap_or(1),
-    };
-    GatewayConfig {
-        clock: VirtualClock::starting_at(setup.clock_start().into()),
-        workers: setup.workers.unwrap_or(1).into(),
-        shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),
-        races: setup.shared_data_races.iter().map(race).collect(),
-        trace,
-        ..GatewayConfig::default()
-    }
-}
-
-fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module) -> Plugin {
-    Plugin {
-        fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
-        ..Plugin::new(module, configuration)
-    }
-}
-
-/// An entry of the data that plugins without a `vm_id` share, as they do under Istio.
-fn shared(key: &str, value: &str) -> SharedEntry {
-    SharedEntry { vm_id: String::new(), key: key.into(), value: value.into() }
-}
-
-/// What the plugin logged while it refused its configuration.
-fn refusal(error: StartError) -> Result<Vec<LogLine>, RunError> {
-    match error {
-        StartError::Refused(Refusal { logs, .. }) | StartError::Trapped(_, logs) => Ok(logs),
-        StartError::Module(ModuleError::TrapAtStart(_)) => Ok(Vec::new()),
-        StartError::Module(error) => Err(RunError::Module(error)),
-    }
 }

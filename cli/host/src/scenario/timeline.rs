@@ -13,7 +13,7 @@ use crate::{abi::LogLevel, headers::HeaderMap, logs::LogLine, trace::TraceLine};
 /// What happened, in the order in which it did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timeline {
-    /// The events; at most as many as Envoy's trace has lines.
+    /// The events; the last 100,000 of them.
     pub events: Vec<Event>,
 }
 
@@ -73,6 +73,9 @@ impl fmt::Display for Timeline {
     }
 }
 
+/// The bound on events.
+const MAX_EVENTS: usize = 100_000;
+
 /// Writes a timeline.
 pub(super) struct Recorder {
     timeline: Timeline,
@@ -98,6 +101,7 @@ impl Recorder {
 
     /// The timeline, without the secrets that were seen.
     pub(super) fn finish(mut self, observed: &Observed) -> Timeline {
+        self.forget();
         for event in &mut self.timeline.events {
             event.text = one_line(&observed.redacted(&event.text));
         }
@@ -128,6 +132,10 @@ impl Recorder {
     pub(super) fn tell(&mut self, at: Duration, mut news: News) {
         // A callback that trapped never returned.
         self.running.clear();
+        // Twice the bound at the most, so that forgetting costs little.
+        if self.timeline.events.len() > 2 * MAX_EVENTS {
+            self.forget();
+        }
         for line in std::mem::take(&mut news.trace) {
             let Some((way, call)) = line.call.split_once("] ") else { continue };
             match way {
@@ -141,6 +149,11 @@ impl Recorder {
         std::mem::take(&mut news.served).iter().for_each(|headers| self.served(at, headers));
         std::mem::take(&mut news.asked).into_iter().for_each(|asked| self.asked(asked, at));
         std::mem::take(&mut news.logs).iter().for_each(|line| self.logged(at, line));
+    }
+
+    fn forget(&mut self) {
+        let too_many = self.timeline.events.len().saturating_sub(MAX_EVENTS);
+        self.timeline.events.drain(..too_many);
     }
 
     fn callback(&mut self, at: Duration, call: &str, news: &mut News) {

@@ -39,8 +39,8 @@ impl Findings<'_> {
         if let (Some(expected), Some(ending)) = (expect.ending, &exchange.ending)
             && expected != EndingName::of(ending)
         {
-            let found = format!("{:?}", EndingName::of(ending));
-            self.fail(&format!("ending of {name}"), format!("{expected:?}"), found, &place.key("ending"));
+            let found = EndingName::of(ending).word();
+            self.fail(&format!("ending of {name}"), expected.word(), found, &place.key("ending"));
         }
         self.equal(&format!("details of {name}"), expect.details.as_ref(), &exchange.details, &place.key("details"));
         if let Some(upstream) = &expect.upstream {
@@ -135,6 +135,19 @@ impl EndingName {
             Ending::ClientLeft => Self::ClientLeft,
             Ending::Refused(_) => Self::Refused,
             Ending::Trapped(_) => Self::Trapped,
+        }
+    }
+
+    /// As files have it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Answered => "answered",
+            Self::Hung => "hung",
+            Self::Closed => "closed",
+            Self::ClientLeft => "clientLeft",
+            Self::Refused => "refused",
+            Self::Trapped => "trapped",
         }
     }
 }

@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 
+use proptest::prelude::*;
+
 use super::{MAX_SCENARIO_BYTES, Scenario};
 
 /// The message, the help, and the text that is pointed at.
@@ -103,4 +105,25 @@ fn bombs_are_refused() {
     let deep = format!("name: a\nplugin: {{config: {}{}}}\nsteps: []\n", "[".repeat(500), "]".repeat(500));
     assert!(wrong(&deep).0.contains("too deep"), "{:?}", wrong(&deep));
     assert!(wrong(&" ".repeat(MAX_SCENARIO_BYTES + 1)).1.contains("at most 1048576 bytes"));
+}
+
+/// Every key that there is.
+const EVERYTHING: &str = include_str!("../../../fuzz/corpus/scenario/all.yaml");
+
+#[test]
+fn every_key_is_read() {
+    Scenario::read(EVERYTHING).unwrap();
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_at_a_place_within(start in 0..EVERYTHING.len(), length in 0..40usize, put in "[ a-z0-9:{}&*\\[\\]'\"\n-]{0,12}") {
+        let start = EVERYTHING.floor_char_boundary(start);
+        let end = EVERYTHING.floor_char_boundary(start + length);
+        let text = [EVERYTHING.get(..start).unwrap(), &put, EVERYTHING.get(end.max(start)..).unwrap()].concat();
+        if let Err(error) = Scenario::read(&text) {
+            prop_assert!(text.get(error.range.clone()).is_some(), "{error:?}");
+            prop_assert!(!error.message.is_empty() && !error.message.contains('\n'), "{error:?}");
+        }
+    }
 }

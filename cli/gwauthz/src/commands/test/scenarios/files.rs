@@ -19,9 +19,15 @@ pub(in super::super) struct ScenarioFile {
     /// Its path as people see it.
     pub(in super::super) name: String,
     /// What stands in it.
-    pub(in super::super) text: String,
-    /// The scenario, ready to be run; or what is wrong with it.
-    pub(in super::super) scenario: Result<Ready, Option<Failure>>,
+    text: String,
+    /// The scenario's name, where it could be read.
+    pub(in super::super) title: Option<String>,
+}
+
+/// A file, and the scenario in it or what is wrong with it.
+pub(super) struct Entry {
+    pub(super) file: ScenarioFile,
+    pub(super) scenario: Result<Ready, Failure>,
 }
 
 /// A scenario that can be run.
@@ -33,44 +39,44 @@ pub(in super::super) struct Ready {
 
 /// Reads what `paths` name; a folder stands for the files in it and below, in order. Of those, the ones whose path or
 /// name contains one of `filters`, if there are any.
-pub(super) fn read(paths: &[PathBuf], filters: &[String]) -> Result<Vec<ScenarioFile>, Failure> {
-    let mut files = Vec::new();
-    for path in manifests::files(paths, &["yaml", "yml"], "scenario")? {
-        files.push(ScenarioFile::read(&path)?);
-    }
-    files.retain(|file| filters.is_empty() || filters.iter().any(|filter| file.is_named(filter)));
-    if files.is_empty() {
+pub(super) fn read(paths: &[PathBuf], filters: &[String]) -> Result<Vec<Entry>, Failure> {
+    let found = manifests::files(paths, &["yaml", "yml"], "scenario")?;
+    let mut entries: Vec<_> = found.iter().map(|path| Entry::read(path)).collect();
+    entries.retain(|entry| filters.is_empty() || filters.iter().any(|filter| entry.file.is_named(filter)));
+    if entries.is_empty() {
         return Err(Failure::wrong(
             format!("no scenario has {} in its file or its name", filters.join(" or ")),
             "leave --filter out to see what there is",
         ));
     }
-    Ok(files)
+    Ok(entries)
 }
 
 /// The manifests that scenarios take their configurations from.
-pub(super) fn manifests_of(files: &[ScenarioFile]) -> Vec<PathBuf> {
-    let manifest = |file: &ScenarioFile| {
-        let ready = file.scenario.as_ref().ok()?;
-        Some(beside(Path::new(&file.name), &ready.scenario.plugin.manifest.as_ref()?.file))
+pub(super) fn manifests_of(entries: &[Entry]) -> Vec<PathBuf> {
+    let manifest = |Entry { file, scenario }: &Entry| {
+        let manifest = scenario.as_ref().ok()?.scenario.plugin.manifest.as_ref()?;
+        Some(beside(Path::new(&file.name), &manifest.file))
     };
-    files.iter().filter_map(manifest).collect()
+    entries.iter().filter_map(manifest).collect()
+}
+
+impl Entry {
+    /// A file that cannot be read keeps the others from nothing.
+    fn read(path: &Path) -> Self {
+        let name = path.display().to_string();
+        // A byte more, so that the reader of scenarios says what is too large.
+        let text = input::read_text("the scenario", path, MAX_SCENARIO_BYTES as u64 + 1);
+        let (text, scenario) = match text {
+            Ok(text) => (text.to_string(), ready(path, &name, &text)),
+            Err(failure) => (String::new(), Err(failure)),
+        };
+        let title = scenario.as_ref().ok().map(|ready| ready.scenario.name.clone());
+        Self { file: ScenarioFile { name, text, title }, scenario }
+    }
 }
 
 impl ScenarioFile {
-    fn read(path: &Path) -> Result<Self, Failure> {
-        // A bit more, so that the reader's own message says what is too large.
-        let text = input::read_text("the scenario", path, MAX_SCENARIO_BYTES as u64 + 1)?.to_string();
-        let name = path.display().to_string();
-        let scenario = ready(path, &name, &text).map_err(Some);
-        Ok(Self { name, text, scenario })
-    }
-
-    /// The scenario's name, where it could be read.
-    pub(super) fn title(&self) -> Option<&str> {
-        self.scenario.as_ref().ok().map(|ready| ready.scenario.name.as_str())
-    }
-
     /// The line and the column at which a range begins, from 1; columns in characters.
     pub(super) fn position(&self, range: &Range<usize>) -> (usize, usize) {
         let before = self.text.get(..range.start).unwrap_or(&self.text);
@@ -79,7 +85,7 @@ impl ScenarioFile {
     }
 
     fn is_named(&self, filter: &str) -> bool {
-        self.name.contains(filter) || self.title().is_some_and(|title| title.contains(filter))
+        self.name.contains(filter) || self.title.as_ref().is_some_and(|title| title.contains(filter))
     }
 }
 

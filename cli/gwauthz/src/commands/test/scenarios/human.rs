@@ -13,7 +13,7 @@ const MAX_EVENTS: usize = 200;
 pub(super) fn render(summary: &Summary, verbose: bool) -> String {
     let mut text = String::new();
     for Outcome { file, verdict } in &summary.outcomes {
-        let title = harmless(file.title().unwrap_or("not a scenario"));
+        let title = harmless(file.title.as_deref().unwrap_or("not a scenario"));
         let mut line = |mark: &str, color: AnsiColor| {
             let style = Style::new().bold().fg_color(Some(color.into()));
             // Writing to a String cannot fail.
@@ -52,21 +52,21 @@ fn found(finding: &Finding, file: &ScenarioFile, text: &mut String) {
     }
 }
 
+/// The end of it, where it is long: that is where it went wrong, or where it goes wrong like before.
 fn tell(timeline: &Timeline, text: &mut String) {
-    text.push('\n');
     let dim = Style::new().dimmed();
-    for line in timeline.to_string().lines().take(MAX_EVENTS).zip(&timeline.events) {
-        let (line, event) = line;
+    let left_out = timeline.events.len().saturating_sub(MAX_EVENTS);
+    text.push('\n');
+    if left_out > 0 {
+        let _ = writeln!(text, "    … {left_out} events; `--format json` has them");
+    }
+    for (line, event) in timeline.to_string().lines().zip(&timeline.events).skip(left_out) {
         // Calls of the plugin into the gateway are what one reads last.
         if event.from == Party::Plugin && event.to == Party::Gateway {
             let _ = writeln!(text, "{dim}{line}{dim:#}");
         } else {
             let _ = writeln!(text, "{line}");
         }
-    }
-    if timeline.events.len() > MAX_EVENTS {
-        let _ =
-            writeln!(text, "  and {} events more; `--format json` has them all", timeline.events.len() - MAX_EVENTS);
     }
     text.push('\n');
 }

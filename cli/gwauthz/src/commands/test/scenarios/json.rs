@@ -67,7 +67,7 @@ impl<'a> ResultEntry<'a> {
     fn new(Outcome { file, verdict }: &'a Outcome) -> Self {
         let entry = |result| Self {
             file: &file.name,
-            name: file.title(),
+            name: file.title.as_deref(),
             result,
             message: None,
             failures: Vec::new(),

@@ -52,7 +52,7 @@ fn case(Outcome { file, verdict }: &Outcome) -> TestCase {
             status
         }
     };
-    let mut case = TestCase::new(file.title().unwrap_or(&file.name), status);
+    let mut case = TestCase::new(file.title.as_deref().unwrap_or(&file.name), status);
     case.set_classname(file.name.as_str());
     case
 }

@@ -16,17 +16,17 @@ use gwauthz_host::{
 
 use super::{
     Outcome, Summary, Verdict,
-    files::{Ready, ScenarioFile},
+    files::{Entry, Ready},
 };
 use crate::terminal::Terminal;
 
 /// Runs all files; with `fail_fast`, what stands behind the first that does not hold is left out.
-pub(super) fn all(files: Vec<ScenarioFile>, module: &Module, fail_fast: bool, terminal: &Terminal) -> Summary {
-    let total = files.len();
+pub(super) fn all(entries: Vec<Entry>, module: &Module, fail_fast: bool, terminal: &Terminal) -> Summary {
+    let total = entries.len();
     let progress = terminal.progress(format!("0 of {total} scenarios"), None);
     let next = AtomicUsize::new(0);
     let first_failure = AtomicUsize::new(usize::MAX);
-    let files: Vec<_> = files.into_iter().map(|file| Mutex::new(Some(file))).collect();
+    let entries: Vec<_> = entries.into_iter().map(|entry| Mutex::new(Some(entry))).collect();
     let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::new(Vec::with_capacity(total));
     let work = || {
         loop {
@@ -35,9 +35,9 @@ pub(super) fn all(files: Vec<ScenarioFile>, module: &Module, fail_fast: bool, te
             if fail_fast && number > first_failure.load(Ordering::Relaxed) {
                 return;
             }
-            let Some(slot) = files.get(number) else { return };
-            let Some(file) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
-            let outcome = one(file, module, terminal.is_verbose());
+            let Some(slot) = entries.get(number) else { return };
+            let Some(entry) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
+            let outcome = one(entry, module, terminal.is_verbose());
             if !matches!(outcome.verdict, Verdict::Held(_)) {
                 first_failure.fetch_min(number, Ordering::Relaxed);
             }
@@ -63,11 +63,8 @@ pub(super) fn all(files: Vec<ScenarioFile>, module: &Module, fail_fast: bool, te
     Summary { outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(), not_run }
 }
 
-fn one(mut file: ScenarioFile, module: &Module, verbose: bool) -> Outcome {
-    let verdict = match &mut file.scenario {
-        Err(failure) => failure.take().map_or(Verdict::Held(None), Verdict::Wrong),
-        Ok(ready) => verdict(ready, module, verbose),
-    };
+fn one(Entry { file, scenario }: Entry, module: &Module, verbose: bool) -> Outcome {
+    let verdict = scenario.map_or_else(Verdict::Wrong, |ready| verdict(&ready, module, verbose));
     Outcome { file, verdict }
 }
 

@@ -1,0 +1,68 @@
+//! The gateway and the plugin that a scenario asks for.
+
+use std::time::Duration;
+
+use crate::{
+    clock::VirtualClock,
+    compiler::Module,
+    gateway::{GatewayConfig, Refusal, StartError},
+    logs::LogLine,
+    module::ModuleError,
+    plugin::{self, Plugin},
+    shared_data::{self, SharedEntry},
+};
+
+use super::{
+    super::format::{FailStrategy, Scenario, SharedDataRace},
+    RunError,
+};
+
+/// Envoy's default of `reload_config.backoff.base_interval`.
+const RELOAD_BACKOFF: Duration = Duration::from_secs(1);
+
+pub(super) fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
+    let setup = &scenario.gateway;
+    let race = |race: &SharedDataRace| shared_data::SharedDataRace {
+        entry: shared(&race.key, &race.value),
+        before_write: race.before_write.unwrap_or(1),
+    };
+    GatewayConfig {
+        clock: VirtualClock::starting_at(setup.clock_start().into()),
+        workers: setup.workers.unwrap_or(1).into(),
+        shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),
+        races: setup.shared_data_races.iter().map(race).collect(),
+        trace,
+        ..GatewayConfig::default()
+    }
+}
+
+pub(super) fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module) -> Plugin {
+    Plugin {
+        fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
+        ..Plugin::new(module, configuration)
+    }
+}
+
+/// An entry of the data that plugins without a `vm_id` share, as they do under Istio.
+fn shared(key: &str, value: &str) -> SharedEntry {
+    SharedEntry { vm_id: String::new(), key: key.into(), value: value.into() }
+}
+
+/// What the plugin logged while it refused its configuration.
+pub(super) fn refusal(error: StartError) -> Result<Vec<LogLine>, RunError> {
+    match error {
+        StartError::Refused(Refusal { logs, .. }) | StartError::Trapped(_, logs) => Ok(logs),
+        StartError::Module(ModuleError::TrapAtStart(_)) => Ok(Vec::new()),
+        StartError::Module(error) => Err(RunError::Module(error)),
+    }
+}
+
+impl From<FailStrategy> for plugin::FailStrategy {
+    fn from(strategy: FailStrategy) -> Self {
+        match strategy {
+            FailStrategy::Close => Self::Close,
+            FailStrategy::Open => Self::Open,
+            FailStrategy::Reload => Self::Reload { backoff: RELOAD_BACKOFF },
+        }
+    }
+}
