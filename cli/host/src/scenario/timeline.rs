@@ -227,7 +227,7 @@ impl Recorder {
         if let Some(position) = due.map(|(position, _)| position) {
             let (_, asked) = self.waiting.remove(position);
             let status = asked.status.map_or_else(|| "a reset".to_owned(), |status| status.to_string());
-            let text = format!("{status} after {:?} from {}", asked.took, asked.call.upstream);
+            let text = format!("{status} after {} ms from {}", asked.took.as_millis(), asked.call.upstream);
             self.event(at, Party::Service, Party::Plugin, text);
         }
     }
