@@ -1,5 +1,5 @@
 //! `gwauthz bench` as a user runs it: the figures, the gate, the picture, and what a wrong call is told.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::{
     fs,
