@@ -11,6 +11,7 @@ mod cache;
 mod clock;
 mod compiler;
 mod downstream;
+pub mod envoy;
 mod fault;
 mod faults;
 mod gateway;

@@ -9,74 +9,47 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gwauthz_host::{FailStrategy, Gateway, HttpRequest, Module, Part, Plugin, Startup, Thread};
-use serde_json::{Value, json};
+use gwauthz_host::{
+    FailStrategy, Gateway, HttpRequest, Module, Part, Plugin, Startup, Thread,
+    envoy::{Entry, FailurePolicy, Listener, Plugin as Filter},
+};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     embedded::received,
-    http::{PATIENCE, Request},
-    process::{Envoy, Listener, bootstrap},
-    traces::{LISTENER, Services, Surroundings, call, compiled, gateway, guests, observed, parting, sent},
+    real::{RealEnvoy, listener},
+    request::{PATIENCE, Request},
+    traces::{LISTENER, Services, Surroundings, calls, compiled, gateway, guests, observed, parting, sent},
 };
 
-/// A plugin of a chain; what is not said here is as [`Plugin::new`] has it.
-#[derive(Clone, Copy)]
-struct Filter {
-    name: &'static str,
-    vm_id: &'static str,
-    configuration: &'static str,
-    failure_policy: &'static str,
-}
-
-impl Filter {
-    const fn new(name: &'static str, vm_id: &'static str) -> Self {
-        Self { name, vm_id, configuration: "{}", failure_policy: "FAIL_CLOSED" }
-    }
-
-    /// For the embedded gateway.
-    fn plugin(self, module: &Module) -> Plugin {
-        let fail_strategy = match self.failure_policy {
-            "FAIL_OPEN" => FailStrategy::Open,
-            "FAIL_RELOAD" => FailStrategy::RELOAD,
-            _ => FailStrategy::Close,
-        };
-        let (name, vm_id) = (self.name.to_owned(), self.vm_id.to_owned());
-        Plugin { name, vm_id, fail_strategy, ..Plugin::new(module, self.configuration) }
-    }
-
-    /// For Envoy.
-    fn typed_config(self, module: &Path) -> Value {
-        json!({
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": {
-                "name": self.name,
-                "failure_policy": self.failure_policy,
-                "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": self.configuration},
-                "vm_config": {
-                    "vm_id": self.vm_id,
-                    "runtime": "envoy.wasm.runtime.v8",
-                    "code": {"local": {"filename": module}},
-                },
-            },
-        })
+/// A plugin of a chain, for Envoy.
+fn filter(name: &str, vm_id: &str, module: &Path) -> Filter {
+    Filter {
+        name: name.to_owned(),
+        module: module.to_owned(),
+        vm_id: vm_id.to_owned(),
+        configuration: "{}".to_owned(),
+        failure_policy: FailurePolicy::Closed,
+        updatable: false,
     }
 }
 
-/// Envoy with these HTTP filters before its router.
-fn envoy(filters: Vec<Value>, around: &Surroundings) -> Envoy {
-    let listener =
-        Listener { name: LISTENER.to_owned(), vm_id: String::new(), plugin_config: json!({}), normalize_path: false };
-    let mut bootstrap = bootstrap(Path::new("none"), &[listener], &around.clusters());
-    let manager = &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
-    let http_filters = manager["http_filters"].as_array_mut().expect("filters");
-    http_filters.splice(..1, filters);
-    Envoy::start_from(&bootstrap)
+/// The same for the embedded gateway.
+fn plugin(filter: &Filter, module: &Module) -> Plugin {
+    let fail_strategy = match filter.failure_policy {
+        FailurePolicy::Closed => FailStrategy::Close,
+        FailurePolicy::Open => FailStrategy::Open,
+        FailurePolicy::Reload => FailStrategy::RELOAD,
+    };
+    let (name, vm_id) = (filter.name.clone(), filter.vm_id.clone());
+    Plugin { name, vm_id, fail_strategy, ..Plugin::new(module, filter.configuration.clone()) }
 }
 
-fn envoy_with(chain: &[Filter], module: &Path, around: &Surroundings) -> Envoy {
-    let filter = |filter: &Filter| json!({"name": filter.name, "typed_config": filter.typed_config(module)});
-    envoy(chain.iter().map(filter).collect(), around)
+/// Envoy with this chain.
+fn envoy(chain: &[Filter], around: &Surroundings) -> RealEnvoy {
+    let listener = Listener { chain: chain.to_vec(), ..listener(LISTENER, Path::new("none"), &json!({}), false) };
+    RealEnvoy::start(vec![listener], &around.clusters())
 }
 
 /// The module of a guest of fixtures/guests.
@@ -105,12 +78,13 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_two_plugins() {
     for (name, _) in guests("").into_iter().filter(|(name, _)| !ALONE.contains(&name.as_str())) {
         let requests = if name == "update" { &refused } else { &requests };
         let file = guest(folder.path(), &name);
-        for chain in [[Filter::new("a", "v"), Filter::new("b", "v")], [Filter::new("a", "v"), Filter::new("b", "w")]] {
+        for vm_ids in [["v", "v"], ["v", "w"]] {
+            let chain = [filter("a", vm_ids[0], &file), filter("b", vm_ids[1], &file)];
             let around = Surroundings::start();
-            let envoy = envoy_with(&chain, &file, &around);
+            let envoy = envoy(&chain, &around);
             let real = observed(&envoy, chain.len(), requests);
             let module = compiled(&file);
-            let mut embedded = gateway(chain.map(|filter| filter.plugin(&module)), Startup::AsEnvoy);
+            let mut embedded = gateway(chain.iter().map(|filter| plugin(filter, &module)), Startup::AsEnvoy);
             let answers = sent(&mut embedded, requests);
             let (worker, main): (Vec<_>, Vec<_>) =
                 embedded.take_trace().into_iter().partition(|line| line.thread == Thread::Worker(0));
@@ -119,7 +93,7 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_two_plugins() {
             for difference in
                 [parting(&real, &worker), parting(&main_thread(&envoy.log()), &main)].into_iter().flatten()
             {
-                surprises.push(format!("{name} in {} and {}: {difference}", chain[0].vm_id, chain[1].vm_id));
+                surprises.push(format!("{name} in {vm_ids:?}: {difference}"));
             }
         }
     }
@@ -127,10 +101,8 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_two_plugins() {
 }
 
 /// The calls of Envoy's main thread until it is ready.
-fn main_thread(log: &str) -> Vec<String> {
-    let calls: Vec<_> = log.lines().filter_map(call).collect();
-    let main = calls.first().map(|(thread, _)| *thread);
-    start(calls.iter().filter(|(thread, _)| Some(*thread) == main).map(|(_, call)| (*call).to_owned()))
+fn main_thread(log: &[Entry]) -> Vec<String> {
+    start(calls(log, |is_main| is_main).into_iter())
 }
 
 /// The calls before the first that comes with time.
@@ -238,54 +210,18 @@ fn envoy_and_the_embedded_gateway_treat_a_lost_vm_alike() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = guest(folder.path(), "trap");
     let module = compiled(&file);
-    let before = Filter::new("before", "w");
     for (failure_policy, later, at_last) in
-        [("FAIL_CLOSED", 503, 503), ("FAIL_OPEN", 200, 200), ("FAIL_RELOAD", 503, 200)]
+        [(FailurePolicy::Closed, 503, 503), (FailurePolicy::Open, 200, 200), (FailurePolicy::Reload, 503, 200)]
     {
-        let chain = [before, Filter { failure_policy, configuration: "trap", ..Filter::new("traps", "v") }];
+        let configuration = "trap".to_owned();
+        let traps = Filter { failure_policy, configuration, ..filter("traps", "v", &file) };
+        let chain = [filter("before", "w", &file), traps];
         let around = Surroundings::start();
-        let envoy = envoy_with(&chain, &file, &around);
+        let envoy = envoy(&chain, &around);
         let real = lose_a_vm(&mut envoy.listener(LISTENER));
-        let mut embedded = gateway(chain.map(|filter| filter.plugin(&module)), Startup::WorkersOnly);
-        assert_eq!(real, lose_a_vm(&mut embedded), "{failure_policy}: Envoy, embedded");
-        assert_eq!(real, [200, 503, later, 503, at_last], "{failure_policy}");
-    }
-}
-
-/// Where Envoy takes the configuration of a filter from, apart from its listener.
-struct Discovered<'a> {
-    folder: &'a Path,
-    module: &'a Path,
-    version: u32,
-}
-
-impl Discovered<'_> {
-    fn file(&self) -> PathBuf {
-        self.folder.join("filter.json")
-    }
-
-    /// Envoy reads a file that is moved to this place.
-    fn publish(&mut self, filter: Filter) {
-        self.version += 1;
-        let resource = json!({
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "discovered",
-            "typed_config": filter.typed_config(self.module),
-        });
-        let resources = json!({"version_info": self.version.to_string(), "resources": [resource]});
-        let next = self.folder.join("next.json");
-        fs::write(&next, resources.to_string()).expect("write the configuration");
-        fs::rename(next, self.file()).expect("move the configuration");
-    }
-
-    fn http_filter(&self) -> Value {
-        json!({
-            "name": "discovered",
-            "config_discovery": {
-                "config_source": {"path_config_source": {"path": self.file()}, "resource_api_version": "V3"},
-                "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
-            },
-        })
+        let mut embedded = gateway(chain.iter().map(|filter| plugin(filter, &module)), Startup::WorkersOnly);
+        assert_eq!(real, lose_a_vm(&mut embedded), "{failure_policy:?}: Envoy, embedded");
+        assert_eq!(real, [200, 503, later, 503, at_last], "{failure_policy:?}");
     }
 }
 
@@ -295,44 +231,44 @@ fn envoy_and_the_embedded_gateway_update_a_plugin_alike() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = guest(folder.path(), "update");
     let module = compiled(&file);
-    let of = |configuration, vm_id| Filter { configuration, ..Filter::new("discovered", vm_id) };
+    let of = |configuration: &str, vm_id| Filter {
+        configuration: configuration.to_owned(),
+        updatable: true,
+        ..filter("discovered", vm_id, &file)
+    };
     // The last is refused.
     for updates in [[of("one", "v"), of("three", "v"), of("", "v")], [of("one", "v"), of("three", "w"), of("", "w")]] {
         let live = Request::get("/live").posting_in_pieces("01234", "56789");
         let around = Surroundings::start();
-        let mut discovered = Discovered { folder: folder.path(), module: &file, version: 0 };
         let [first, second, refused] = updates;
 
-        discovered.publish(refused);
-        let envoy = envoy(vec![discovered.http_filter()], &around);
+        let envoy = envoy(std::slice::from_ref(&refused), &around);
         let mut client = envoy.listener(LISTENER);
         let mut real = vec![client.get("/first")];
-        let mut publish = |filter: Filter| {
-            let logged = envoy.log().len();
-            discovered.publish(filter);
-            let settled =
-                |log: &str| log.contains(" rejected: ") || log.contains("[host<-vm] proxy_on_configure return");
-            until(|| settled(&envoy.log()[logged..]));
+        let update = |filter: &Filter| {
+            let accepted = envoy.update(filter);
+            // The workers have it a moment later.
             thread::sleep(Request::MOMENT);
+            accepted
         };
-        publish(first);
+        assert!(update(&first));
         let stream = client.open(&live);
-        publish(second);
+        assert!(update(&second));
         real.push(client.get("/second"));
         real.push(client.complete(stream, &live));
-        publish(refused);
+        assert!(!update(&refused));
         real.push(client.get("/third"));
 
         let config = gwauthz_host::GatewayConfig { trace: true, ..Default::default() };
         let mut client = Gateway::unconfigured(config, Services);
-        assert!(client.update([refused.plugin(&module)]).is_err());
+        assert!(client.update([plugin(&refused, &module)]).is_err());
         let mut embedded = vec![Client::get(&mut client, "/first")];
-        client.update([first.plugin(&module)]).expect("accepted");
+        client.update([plugin(&first, &module)]).expect("accepted");
         let stream = Client::open(&mut client, &live);
-        client.update([second.plugin(&module)]).expect("accepted");
+        client.update([plugin(&second, &module)]).expect("accepted");
         embedded.push(Client::get(&mut client, "/second"));
         embedded.push(client.complete(stream, &live));
-        assert!(client.update([refused.plugin(&module)]).is_err());
+        assert!(client.update([plugin(&refused, &module)]).is_err());
         embedded.push(Client::get(&mut client, "/third"));
         assert_eq!(real, embedded, "Envoy, embedded");
         assert_eq!(real, [500, 200, 200, 200]);

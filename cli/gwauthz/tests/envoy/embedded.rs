@@ -13,9 +13,9 @@ use gwauthz_host::{
 use serde_json::Value;
 
 use crate::{
-    http::{Headers, Request},
-    outcome::{Outcome, compared},
-    service::Reply,
+    outcome::{Headers, Outcome, compared},
+    request::Request,
+    services::Reply,
     table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Row},
 };
 
@@ -117,6 +117,6 @@ fn sent(headers: &HeaderMap) -> Headers {
     compared(text(headers).filter(|(name, _)| name != ":scheme"))
 }
 
-fn text(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn text(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> {
     headers.iter().map(|(name, value)| (name.escape_ascii().to_string(), value.escape_ascii().to_string()))
 }

@@ -2,40 +2,41 @@
 
 use std::{path::Path, thread};
 
+use gwauthz_host::envoy::{Message, NOBODY};
+
 use crate::{
-    http::{Headers, Message, Request},
-    outcome::{Outcome, compared},
-    process::{Envoy, Listener, NOBODY},
-    service::{Reply, Service},
+    embedded::text,
+    outcome::{Headers, Outcome, compared},
+    real::{RealEnvoy, listener},
+    request::Request,
+    services::{RecordingService, Reply},
     table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Row, Setup},
 };
 
 pub(crate) struct RealGateway {
-    envoy: Envoy,
-    authorization: Service,
-    upstream: Service,
+    envoy: RealEnvoy,
+    authorization: RecordingService,
+    upstream: RecordingService,
 }
 
 impl RealGateway {
     pub(crate) fn start(plugin: &Path) -> Self {
-        let authorization = Service::start(Reply::Status(200)).expect("an authorization service");
-        let upstream = Service::start(Reply::Status(200)).expect("an upstream");
+        let authorization = RecordingService::start(Reply::Status(200));
+        let upstream = RecordingService::start(Reply::Status(200));
         let clusters = [
-            (AUTHORIZATION_CLUSTER, authorization.address),
-            ("upstream", upstream.address),
+            (AUTHORIZATION_CLUSTER, authorization.address()),
+            ("upstream", upstream.address()),
             (REFUSING_CLUSTER, NOBODY),
         ];
         let listeners: Vec<_> = Setup::ALL
             .into_iter()
             .flat_map(|setup| [false, true].map(|normalize_path| (setup, normalize_path)))
-            .map(|(setup, normalize_path)| Listener {
-                name: listener_name(setup, normalize_path),
-                vm_id: listener_name(setup, normalize_path),
-                plugin_config: setup.plugin_config(),
-                normalize_path,
+            .map(|(setup, normalize_path)| {
+                let name = listener_name(setup, normalize_path);
+                listener(&name, plugin, &setup.plugin_config(), normalize_path)
             })
             .collect();
-        Self { envoy: Envoy::start(plugin, &listeners, &clusters), authorization, upstream }
+        Self { envoy: RealEnvoy::start(listeners, &clusters), authorization, upstream }
     }
 
     /// Sends many requests at once, whose tokens spell what the service will say of them; their answers, in order.
@@ -51,18 +52,18 @@ impl RealGateway {
 
     /// Everything that was logged.
     pub(crate) fn log(&self) -> String {
-        self.envoy.log()
+        self.envoy.0.folder().log_text()
     }
 
     /// Sends the row's request to the listener of its setup.
     pub(crate) fn answer(&self, row: &Row, normalized: bool) -> Outcome {
         self.authorization.reply_with(row.authorization);
         let listener = self.envoy.listener(&listener_name(row.setup, normalized));
-        let answer = row.request.send(listener).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        let answer = row.request.send(listener).unwrap_or_else(|| panic!("{}: no answer", row.name));
         let mut forwarded = self.upstream.take_seen().into_iter();
         let outcome = Outcome {
             status: answer.status(),
-            headers: compared(answer.headers),
+            headers: compared(text(&answer.headers)),
             body: answer.body.escape_ascii().to_string(),
             forwarded: forwarded.next().map(|message| (received(&message), message.body.escape_ascii().to_string())),
             callouts: self.authorization.take_seen().iter().map(received).collect(),
@@ -78,9 +79,9 @@ fn listener_name(setup: Setup, normalized: bool) -> String {
 
 /// A request as a filter would see it: the request line as pseudo-headers, Envoy's own additions left out.
 fn received(message: &Message) -> Headers {
-    let mut line = message.start.split(' ').map(str::to_owned);
-    let mut headers = message.headers.clone();
-    headers.extend([":method", ":path"].map(|name| (name.to_owned(), line.next().unwrap_or_default())));
+    let mut headers: Headers = text(&message.headers).collect();
+    headers.push((":method".to_owned(), message.method().to_owned()));
+    headers.push((":path".to_owned(), message.target().to_owned()));
     for (name, _) in &mut headers {
         if name == "host" {
             *name = ":authority".to_owned();

@@ -11,22 +11,25 @@ mod chains;
 mod embedded;
 mod gateway;
 mod grpc;
-mod http;
 mod outcome;
 mod plugin;
-mod process;
-mod service;
+mod real;
+mod request;
+mod services;
 mod table;
 mod tcp;
 mod traces;
 
+use std::fs;
+
+use gwauthz_host::envoy::{EnvoyError, NOBODY};
 use serde_json::json;
 
 use crate::{
     embedded::EmbeddedGateway,
     gateway::RealGateway,
     plugin::PLUGIN,
-    process::{Envoy, Listener},
+    real::listener,
     table::{Setup, TOKEN, rows, with_signature},
 };
 
@@ -61,9 +64,16 @@ fn envoy_refuses_what_the_plugin_refuses() {
     let expected = "clutser: unknown key, did you mean `cluster`?";
     let embedded = EmbeddedGateway::load(&PLUGIN).refusal(&plugin_config);
     assert!(embedded.contains(expected), "{embedded}");
-    let listener = Listener { name: "refused".to_owned(), vm_id: String::new(), plugin_config, normalize_path: false };
-    let real = Envoy::refusal(&PLUGIN, listener);
-    assert!(real.contains(&embedded), "embedded: {embedded}\nEnvoy: {real}");
+    let listener = listener("refused", &PLUGIN, &plugin_config, false);
+    let real = match real::start(vec![listener], &[("upstream", NOBODY)]) {
+        Err(EnvoyError::Ended { log, folder, .. }) => {
+            fs::remove_dir_all(folder).expect("what envoy has left");
+            log
+        }
+        started => panic!("envoy does not end with a configuration that the plugin refuses: {started:?}"),
+    };
+    // The log has its quotes escaped.
+    assert!(real.replace('\\', "").contains(&embedded), "embedded: {embedded}\nEnvoy: {real}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What became of a request, in a form in which two gateways can be compared.
 
-use crate::{http::Headers, table::Expected};
+use crate::table::Expected;
+
+/// Header names in lower case and values, bytes outside printable ASCII escaped.
+pub(crate) type Headers = Vec<(String, String)>;
 
 /// Everything of an answered request that Envoy and the embedded host have to agree on.
 #[derive(Debug, PartialEq, Eq)]

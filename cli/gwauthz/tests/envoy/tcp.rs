@@ -13,12 +13,14 @@ use std::{
 use gwauthz_host::{
     CallOutcome, Compiler, ConnectionId, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Plugin, Side,
     VirtualClock, World,
+    envoy::{Listener, Protocol},
 };
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    http::PATIENCE,
-    process::Envoy,
+    real::{RealEnvoy, listener},
+    request::PATIENCE,
     traces::{calls_of, guests, parting},
 };
 
@@ -82,7 +84,8 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_on_connections() {
 /// The calls of Envoy's only worker, then what each side of each connection got.
 fn real(module: &Path) -> Vec<String> {
     let upstream = Upstream::start().expect("an upstream");
-    let envoy = Envoy::start_tcp(module, upstream.address);
+    let listener = Listener { protocol: Protocol::Tcp, ..listener("tcp", module, &json!({}), false) };
+    let envoy = RealEnvoy::start(vec![listener], &[("upstream", upstream.address)]);
     let mut got = Vec::new();
     for steps in CONNECTIONS {
         let to_client = client(envoy.listener("tcp"), steps).expect("a connection");

@@ -12,6 +12,7 @@ use std::{
 use gwauthz_host::{
     CallOutcome, Compiler, Gateway, GatewayConfig, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStream, HttpCall,
     HttpRequest, HttpResponse, Module, Part, Plugin, Startup, Thread, VirtualClock, World,
+    envoy::{Entry, NOBODY},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,10 +20,10 @@ use tempfile::TempDir;
 use crate::{
     embedded::{received, text_response},
     grpc::{self, GRPC_CLUSTER, GrpcService},
-    http::Request,
     plugin::PLUGIN,
-    process::{Envoy, Listener, NOBODY},
-    service::{Reply, Service},
+    real::{RealEnvoy, listener},
+    request::Request,
+    services::{RecordingService, Reply},
     table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Setup, TOKEN},
 };
 
@@ -106,19 +107,14 @@ pub(crate) fn parting(real: &[String], embedded: &[String]) -> Option<String> {
 /// The calls of Envoy's only worker, then what its clients got.
 fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let around = Surroundings::start();
-    let listener = Listener {
-        name: LISTENER.to_owned(),
-        vm_id: String::new(),
-        plugin_config: plugin_config.clone(),
-        normalize_path: false,
-    };
-    observed(&Envoy::start(module, &[listener], &around.clusters()), 1, requests)
+    let listener = listener(LISTENER, module, plugin_config, false);
+    observed(&RealEnvoy::start(vec![listener], &around.clusters()), 1, requests)
 }
 
 /// The services of a real Envoy.
 pub(crate) struct Surroundings {
-    authorization: Service,
-    upstream: Service,
+    authorization: RecordingService,
+    upstream: RecordingService,
     grpc: GrpcService,
 }
 
@@ -127,16 +123,16 @@ pub(crate) const LISTENER: &str = "guest";
 impl Surroundings {
     pub(crate) fn start() -> Self {
         Self {
-            authorization: Service::start(Reply::Text(SERVICE_BODY)).expect("an authorization service"),
-            upstream: Service::start(Reply::Text(UPSTREAM_BODY)).expect("an upstream"),
+            authorization: RecordingService::start(Reply::Text(SERVICE_BODY)),
+            upstream: RecordingService::start(Reply::Text(UPSTREAM_BODY)),
             grpc: GrpcService::start(),
         }
     }
 
     pub(crate) fn clusters(&self) -> [(&str, SocketAddr); 4] {
         [
-            (AUTHORIZATION_CLUSTER, self.authorization.address),
-            ("upstream", self.upstream.address),
+            (AUTHORIZATION_CLUSTER, self.authorization.address()),
+            ("upstream", self.upstream.address()),
             (REFUSING_CLUSTER, NOBODY),
             (GRPC_CLUSTER, self.grpc.address),
         ]
@@ -144,7 +140,7 @@ impl Surroundings {
 }
 
 /// Sends requests through Envoy's only worker, whose chain has so many plugins; its calls, then what the clients got.
-pub(crate) fn observed(envoy: &Envoy, plugins: usize, requests: &[Request]) -> Vec<String> {
+pub(crate) fn observed(envoy: &RealEnvoy, plugins: usize, requests: &[Request]) -> Vec<String> {
     let answers: Vec<_> = requests
         .iter()
         // A guest may close the stream without an answer.
@@ -154,7 +150,7 @@ pub(crate) fn observed(envoy: &Envoy, plugins: usize, requests: &[Request]) -> V
 }
 
 /// The calls of Envoy's only worker, once so many contexts have come to their end.
-pub(crate) fn calls_of(envoy: &Envoy, contexts: usize) -> Vec<String> {
+pub(crate) fn calls_of(envoy: &RealEnvoy, contexts: usize) -> Vec<String> {
     let deadline = Instant::now() + LOGGED;
     loop {
         let trace = worker(&envoy.log());
@@ -167,18 +163,15 @@ pub(crate) fn calls_of(envoy: &Envoy, contexts: usize) -> Vec<String> {
 }
 
 /// The calls of the only thread besides the main one.
-fn worker(log: &str) -> Vec<String> {
-    let calls: Vec<_> = log.lines().filter_map(call).collect();
-    let main = calls.first().map(|(thread, _)| *thread);
-    calls.iter().filter(|(thread, _)| Some(*thread) != main).map(|(_, call)| (*call).to_owned()).collect()
+fn worker(log: &[Entry]) -> Vec<String> {
+    calls(log, |is_main| !is_main)
 }
 
-/// The thread and the call of a line such as `[time][thread][trace][wasm] [file:line] [host->vm] _initialize()`.
-pub(crate) fn call(line: &str) -> Option<(&str, &str)> {
-    let (_, call) = line.split_once("wasm_vm.cc:")?.1.split_once("] ")?;
-    let is_call = ["[host->vm] ", "[host<-vm] ", "[vm->host] ", "[vm<-host] "].iter().any(|way| call.starts_with(way));
-    let thread = line.split(['[', ']']).nth(3)?;
-    is_call.then_some((thread, call))
+/// The calls of the main thread, which makes the first, or of the others.
+pub(crate) fn calls(log: &[Entry], of: impl Fn(bool) -> bool) -> Vec<String> {
+    let calls: Vec<_> = log.iter().filter_map(|entry| Some((entry.thread, entry.call()?))).collect();
+    let main = calls.first().map(|(thread, _)| *thread);
+    calls.into_iter().filter(|(thread, _)| of(Some(*thread) == main)).map(|(_, call)| call.to_owned()).collect()
 }
 
 /// The calls of the embedded gateway's only worker, then what its clients got.

@@ -1,0 +1,29 @@
+//! A real Envoy on loopback: its configuration, its process, its log, and the clients and services around it.
+//!
+//! ```text
+//! Program::find -> Bootstrap -> Envoy::start -> client::Sending -> (Envoy: listener, plugin, cluster) -> Service
+//! ```
+//!
+//! Everything is on loopback and on ports that the system picks; the administration interface is a socket in a folder
+//! that nobody else may enter. Whatever waits does so for a bounded time.
+
+mod access;
+mod admin;
+mod bootstrap;
+mod client;
+mod log;
+mod message;
+mod process;
+mod program;
+mod service;
+mod tail;
+
+pub use access::{AccessLog, Ended};
+pub use admin::Admin;
+pub use bootstrap::{Bootstrap, Cluster, FailurePolicy, Listener, NOBODY, Plugin, Protocol};
+pub use client::{Answered, Sending};
+pub use log::{Entry, LogReader};
+pub use message::{Message, Role};
+pub use process::{Envoy, EnvoyError, Folder};
+pub use program::{Program, ProgramError, TESTED_VERSION};
+pub use service::{Reaction, Received, Service};
