@@ -90,6 +90,11 @@ pub(crate) fn received(sent: &HeaderMap, number: u32) -> HeaderMap {
             Some(first) => seen.replace(name, &[first, value].join(&b',')),
         }
     }
+    if let Some((host, path)) = seen.first(b":path").and_then(absolute_form) {
+        let (host, path) = (host.to_vec(), path.to_vec());
+        seen.replace(b":authority", &host);
+        seen.replace(b":path", &path);
+    }
     let scheme = sent.first(b":scheme").unwrap_or(b"http");
     // Envoy's identifier is random; this one repeats, so that runs do.
     for (name, value) in [("x-forwarded-proto", scheme), ("x-request-id", request_id(number).as_bytes())] {
@@ -98,6 +103,13 @@ pub(crate) fn received(sent: &HeaderMap, number: u32) -> HeaderMap {
         }
     }
     seen
+}
+
+/// Host and path of a target in absolute form (RFC 9112, section 3.2.2): Envoy makes an ordinary request of it.
+fn absolute_form(target: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = target.strip_prefix(b"http://").or_else(|| target.strip_prefix(b"https://"))?;
+    let host = rest.iter().position(|byte| *byte == b'/')?;
+    (host > 0).then(|| rest.split_at(host))
 }
 
 /// A version 4 UUID (RFC 9562) in form.
@@ -122,6 +134,13 @@ mod tests {
             &[("authorization", "a,b"), ("x-a", "1"), ("x-a", "2")],
         );
         check(&[("via", ""), ("via", "a")], &[("via", "a")]);
+        check(
+            &[(":authority", "a"), (":path", "http://b:80/c?d=http://e/")],
+            &[(":authority", "b:80"), (":path", "/c?d=http://e/")],
+        );
+        for odd in ["http:///c", "/http://b/c", "ftp://b/c"] {
+            check(&[(":path", odd)], &[(":path", odd)]);
+        }
     }
 
     #[test]

@@ -178,8 +178,8 @@ fn what_a_lost_vm_held_stays_held() {
         assert!(matches!(outcome.ending, Ending::Trapped(_)), "{outcome:?}");
         outcome.response.status()
     });
-    // Nothing ever answers them, as in Envoy: the client waits for its idle time-out.
-    assert_eq!(statuses, [408, 408]);
+    // Nothing ever answers them, as in Envoy: the client waits for its idle time-out, which tells who was waited for.
+    assert_eq!(statuses, [504, 408]);
     let later = gateway.open(0, headers(), true);
     let outcome = gateway.close(later);
     assert!(matches!(outcome.ending, Ending::Trapped(_)) && outcome.response.status() == 503, "{outcome:?}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{http::Request, service::Reply};
+use crate::{request::Request, services::Reply};
 
 /// An Istio cluster name: the callout's authority is its host.
 pub(crate) const AUTHORIZATION_CLUSTER: &str = "outbound|8080||authz.default.svc.cluster.local";
@@ -216,6 +216,8 @@ fn paths() -> impl Iterator<Item = Row> {
         row("prefix of a segment", "/healthcare", denied(401)),
         row("folder without its slash", "/public", denied(401)),
         row("other case", "/PUBLIC/x", denied(401)),
+        row("absolute form", "http://elsewhere.example.com/public/logo.svg", BYPASSED),
+        row("absolute form, elsewhere", "http://elsewhere.example.com/admin?/public/", denied(401)),
         row("climbs out", "/public/../admin", denied(400)).normalized(denied(401)),
         row("climbs out, encoded dots", "/public/%2e%2e/admin", denied(400)).normalized(denied(401)),
         row("climbs out, encoded slash", "/public/..%2fadmin", denied(400)),

@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     /// The gateway's answer, given before any plugin saw the request, and what of the request is logged then.
     pub(super) refusal: Option<HttpResponse>,
     pub(super) refused: Option<HeaderMap>,
+    /// Whether the client has sent all of its request.
+    pub(super) request_complete: bool,
     /// Whether the client asked for headers alone.
     pub(super) head: bool,
     pub(super) ending: Option<Ending>,
@@ -76,8 +78,10 @@ impl Exchange {
             (Ending::Served | Ending::Answered(_) | Ending::Trapped(_), None, Some(headers)) => {
                 HttpResponse { headers, body: passed.body, trailers: passed.trailers }
             }
-            // The client of a stream without an answer sees Envoy's own idle time-out.
-            (Ending::Hung | Ending::Trapped(_), None, _) => HttpResponse::new(408),
+            // The client of a stream without an answer sees Envoy's own idle time-out, which tells whose fault it was.
+            (Ending::Hung | Ending::Trapped(_), None, _) => {
+                HttpResponse::made_up(if self.request_complete { 504 } else { 408 }, "stream timeout")
+            }
             _ => HttpResponse::default(),
         };
         let forwarded = request.ended.then(|| request.request());

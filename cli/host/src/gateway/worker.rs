@@ -107,6 +107,9 @@ impl Worker {
 
     /// A further piece of the request arrives from the client.
     pub(super) fn receive_request(&mut self, stream: u32, part: Part, end: bool) {
+        if let Some(exchange) = self.streams.get_mut(&stream) {
+            exchange.request_complete |= end;
+        }
         self.deliver(Some(Spot { stream, stage: 0, way: Way::Request }), stream, part, end);
         self.carry_out_effects();
     }

@@ -55,7 +55,8 @@ pub(super) fn send_local_response(
     headers_size: u32,
     _grpc_status: u32,
 ) -> HostResult {
-    let details = guest.read_text(details, details_size)?;
+    // Envoy keeps them in one word, as its access log shows them.
+    let details = guest.read_text(details, details_size)?.replace([' ', '\t', '\n', '\r', '\x0b', '\x0c'], "_");
     let body = guest.read(body, body_size)?;
     // What is malformed counts as nothing, as in Envoy.
     let headers = HeaderMap::decode(&guest.read(headers, headers_size)?).unwrap_or_default();

@@ -126,7 +126,12 @@ impl World for Services<'_> {
         if self.told {
             self.journal.0.borrow_mut().served.push_back(request.headers.clone());
         }
-        self.upstream.clone()
+        let mut response = self.upstream.clone();
+        // Headers alone (RFC 9110, section 9.3.2).
+        if request.headers.first(b":method") == Some(b"HEAD") {
+            (response.body, response.trailers) = (Vec::new(), HeaderMap::new());
+        }
+        response
     }
 
     fn serving_time(&self) -> Duration {
