@@ -15,6 +15,7 @@ mod outcome;
 mod plugin;
 mod real;
 mod request;
+mod scenarios;
 mod services;
 mod table;
 mod tcp;

@@ -6,12 +6,14 @@
 //!
 //! A scenario does not know on which host it runs: the embedded gateway and a real Envoy give the same [`Observed`].
 
+mod agreement;
 mod check;
 mod content;
 mod embedded;
 mod fields;
 mod format;
 mod observed;
+mod oracle;
 mod place;
 mod read;
 mod reply;
@@ -22,6 +24,7 @@ mod services;
 mod timeline;
 mod token;
 
+pub use agreement::{ENVOYS_OWN, differences};
 pub use check::Failure;
 pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
@@ -31,6 +34,7 @@ pub use format::{
     Update, UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, State};
+pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};
 pub use request::ClientRequest;

@@ -22,6 +22,8 @@ pub struct Observed {
     pub states: Vec<State>,
     /// Everything that was logged, in its order.
     pub logs: Vec<LogLine>,
+    /// How much longer than on the gateway's own clock things may take: real time is never exact.
+    pub slack: Duration,
     /// Tokens that were sent ([`super::ClientRequest::credentials`]): no line of a log may hold one.
     pub tokens: Vec<String>,
 }

@@ -53,7 +53,7 @@ impl Findings<'_> {
             self.logs(&format!("during {name}"), (&expect.logs_contain, &expect.logs_lack), lines, place);
         }
         if let Some(within) = expect.within
-            && exchange.took > within.unsigned_abs()
+            && exchange.took > within.unsigned_abs() + self.observed.slack
         {
             let found = format!("{:?}", exchange.took);
             self.fail(
@@ -126,7 +126,7 @@ impl Findings<'_> {
 }
 
 impl EndingName {
-    fn of(ending: &Ending) -> Self {
+    pub(in crate::scenario) fn of(ending: &Ending) -> Self {
         match ending {
             Ending::Served => Self::Served,
             Ending::Answered(_) => Self::Answered,

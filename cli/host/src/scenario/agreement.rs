@@ -1,0 +1,224 @@
+//! Whether two hosts have made the same of a scenario, beyond what it expects.
+
+use std::fmt::Debug;
+
+use crate::{
+    headers::HeaderMap,
+    world::{HttpRequest, HttpResponse},
+};
+
+use super::{
+    format::EndingName,
+    observed::{Exchange, Observed, ObservedCallout},
+};
+
+/// What Envoy adds behind the plugin, to responses, to callouts and to what it forwards, and what differs from run to run.
+pub const ENVOYS_OWN: [&str; 8] = [
+    "connection",
+    "date",
+    "server",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-internal",
+    "x-envoy-upstream-service-time",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
+/// How much of a value is shown, in characters.
+const SHOWN: usize = 300;
+
+/// Where the embedded gateway and a real Envoy part, in words; what only one of them can tell is no difference. Of tokens
+/// only whose they are is compared: their times differ.
+#[must_use]
+pub fn differences(embedded: &Observed, envoy: &Observed) -> Vec<String> {
+    let mut found = Found::default();
+    found.compare("the plugin's start", embedded.started, envoy.started);
+    found.compare("accepted updates", &embedded.updates, &envoy.updates);
+    let counts = |observed: &Observed| observed.requests.iter().map(Vec::len).collect::<Vec<_>>();
+    found.compare("how often requests were sent", counts(embedded), counts(envoy));
+    let (embedded_tokens, envoy_tokens) = (&embedded.tokens, &envoy.tokens);
+    for (step, (embedded, envoy)) in embedded.requests.iter().zip(&envoy.requests).enumerate() {
+        for (number, (embedded, envoy)) in embedded.iter().zip(envoy).enumerate() {
+            let name = format!("request {}.{}", step + 1, number + 1);
+            let (ours, theirs) = (Side::of(embedded, embedded_tokens), Side::of(envoy, envoy_tokens));
+            for ((what, embedded), (_, envoy)) in ours.facts(embedded).into_iter().zip(theirs.facts(envoy)) {
+                if let (Some(embedded), Some(envoy)) = (embedded, envoy) {
+                    found.compare(&format!("{name}, {what}"), embedded, envoy);
+                }
+            }
+        }
+    }
+    for (number, (embedded, envoy)) in embedded.states.iter().zip(&envoy.states).enumerate() {
+        found.compare(&format!("callouts until look {}", number + 1), &embedded.callouts, &envoy.callouts);
+    }
+    found.0
+}
+
+/// The differences so far.
+#[derive(Default)]
+struct Found(Vec<String>);
+
+impl Found {
+    fn compare<T: Debug + PartialEq>(&mut self, what: &str, embedded: T, envoy: T) {
+        if embedded != envoy {
+            let shown = |value: T| format!("{value:?}").chars().take(SHOWN).collect::<String>();
+            self.0.push(format!("{what}: embedded {}, Envoy {}", shown(embedded), shown(envoy)));
+        }
+    }
+}
+
+/// An exchange on one host, with the tokens that were sent there.
+struct Side<'a> {
+    tokens: &'a [String],
+    /// What the exchange's own request held.
+    own: String,
+}
+
+impl<'a> Side<'a> {
+    fn of(exchange: &Exchange, tokens: &'a [String]) -> Self {
+        let sent = exchange.request.headers.iter().map(|(_, value)| value.escape_ascii().to_string());
+        Self { tokens, own: sent.collect::<Vec<_>>().join("\n") }
+    }
+
+    /// What is compared of an exchange, as lines of text; `None`: this host cannot tell.
+    fn facts(&self, exchange: &Exchange) -> [(&'static str, Option<Vec<String>>); 8] {
+        let response = exchange.response.as_ref();
+        let forwarded = exchange.forwarded.as_ref();
+        let fields =
+            |headers: Option<&HeaderMap>| Some(headers.map(|headers| self.fields(headers)).unwrap_or_default());
+        let body = |body: Option<&Vec<u8>>| Some(body.map(|body| self.text(body)).into_iter().collect());
+        let status = response.map_or_else(|| "nothing".to_owned(), |response| response.status().to_string());
+        [
+            ("status", Some(vec![status])),
+            (
+                "ending",
+                exchange
+                    .ending
+                    .as_ref()
+                    .map(|ending| vec![format!("{:?}", EndingName::of(ending)), exchange.details.clone()]),
+            ),
+            ("headers", fields(response.map(|response| &response.headers))),
+            ("body", body(response.map(|response: &HttpResponse| &response.body))),
+            ("trailers", fields(response.map(|response| &response.trailers))),
+            (
+                "what reached the upstream",
+                Some(forwarded.map(|(request, _)| self.message(request)).unwrap_or_default()),
+            ),
+            ("trailers at the upstream", fields(forwarded.map(|(_, trailers)| trailers))),
+            ("callouts", exchange.callouts.as_ref().map(|callouts| self.callouts(callouts))),
+        ]
+    }
+
+    fn callouts(&self, callouts: &[ObservedCallout]) -> Vec<String> {
+        let one = |callout: &ObservedCallout| {
+            [vec![callout.cluster.clone()], self.message(&callout.request)].concat().join("\n")
+        };
+        callouts.iter().map(one).collect()
+    }
+
+    fn message(&self, request: &HttpRequest) -> Vec<String> {
+        let mut lines = self.fields(&request.headers);
+        lines.push(self.text(&request.body));
+        lines
+    }
+
+    /// Fields in the order of their names: that of different ones has no meaning (RFC 9110, section 5.3). Over HTTP/1.1
+    /// there is no scheme, and how a body is framed, or that there is none, is the connection's business.
+    fn fields(&self, headers: &HeaderMap) -> Vec<String> {
+        let left_out = |(name, value): &(&[u8], &[u8])| match *name {
+            b":scheme" | b"transfer-encoding" => true,
+            b"content-length" => *value == b"0",
+            name => ENVOYS_OWN.iter().any(|own| own.as_bytes() == name),
+        };
+        let compared = headers.iter().filter(|field| !left_out(field));
+        let mut lines: Vec<_> =
+            compared.map(|(name, value)| format!("{}: {}", name.escape_ascii(), self.text(value))).collect();
+        lines.sort();
+        lines
+    }
+
+    /// Text with the tokens left out.
+    fn text(&self, bytes: &[u8]) -> String {
+        self.tokens.iter().fold(bytes.escape_ascii().to_string(), |text, token| {
+            text.replace(token.as_str(), if self.own.contains(token) { "«token»" } else { "«another's token»" })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::differences;
+    use crate::{
+        gateway::Ending,
+        headers::HeaderMap,
+        scenario::{Exchange, Observed},
+        world::{HttpRequest, HttpResponse},
+    };
+
+    fn observed(change: impl Fn(&mut Exchange)) -> Observed {
+        let mut exchange = Exchange {
+            at: Duration::ZERO,
+            took: Duration::ZERO,
+            request: HttpRequest::default(),
+            response: Some(HttpResponse::new(200)),
+            forwarded: Some((HttpRequest::new("GET", "a", b"/"), HeaderMap::new())),
+            callouts: None,
+            ending: Some(Ending::Served),
+            details: String::new(),
+            logs: None,
+        };
+        change(&mut exchange);
+        Observed { requests: vec![vec![exchange]], ..Observed::default() }
+    }
+
+    #[test]
+    fn every_part_is_compared() {
+        let plain = observed(|_| ());
+        let parts = |change: fn(&mut Exchange)| differences(&plain, &observed(change));
+        assert_eq!(parts(|_| ()), Vec::<String>::new());
+        assert_eq!(parts(|exchange| exchange.took = Duration::from_secs(1)), Vec::<String>::new());
+        type Change = fn(&mut Exchange);
+        let changes: [(Change, &str); 5] = [
+            (|exchange| exchange.response = None, "request 1.1, status: embedded [\"200\"], Envoy [\"nothing\"]"),
+            (
+                |exchange| exchange.ending = Some(Ending::Hung),
+                "request 1.1, ending: embedded [\"Served\", \"\"], Envoy [\"Hung\", \"\"]",
+            ),
+            (
+                |exchange| exchange.response.as_mut().unwrap().body.push(b'a'),
+                "request 1.1, body: embedded [\"\"], Envoy [\"a\"]",
+            ),
+            (|exchange| exchange.response.as_mut().unwrap().headers.add("x-a", "b"), "request 1.1, headers: embedded"),
+            (|exchange| exchange.forwarded = None, "request 1.1, what reached the upstream: embedded"),
+        ];
+        for (change, expected) in changes {
+            let found = parts(change);
+            assert!(found.first().is_some_and(|first| first.starts_with(expected)), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_one_side_cannot_tell_and_what_is_envoys_own_is_no_difference() {
+        let told = observed(|exchange| exchange.callouts = Some(Vec::new()));
+        let untold = observed(|exchange| {
+            exchange.ending = None;
+            exchange.response.as_mut().unwrap().headers.add("server", "envoy");
+        });
+        assert_eq!(differences(&told, &untold), Vec::<String>::new());
+    }
+
+    #[test]
+    fn of_tokens_it_is_compared_whose_they_are() {
+        let with = |own: &str, shown: &str| Observed {
+            tokens: vec![own.to_owned(), "another".to_owned()],
+            ..observed(|exchange| {
+                exchange.request.headers.add("authorization", format!("Bearer {own}"));
+                exchange.response.as_mut().unwrap().headers.add("x-token", shown);
+            })
+        };
+        assert_eq!(differences(&with("one", "one"), &with("two", "two")), Vec::<String>::new());
+        assert_eq!(differences(&with("one", "one"), &with("two", "another")).len(), 1);
+    }
+}

@@ -1,0 +1,180 @@
+//! Brings together what clients, services and Envoy's logs say of a scenario.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    envoy::Entry,
+    gateway::Ending,
+    logs::LogLine,
+    scenario::{Exchange, Observed, ObservedCallout, State},
+    thread::Thread,
+};
+
+use super::{
+    ending::ending,
+    run::{Seen, Sent},
+    services::Arrival,
+    wire::{request_of, response_of},
+};
+
+/// How much longer a busy machine may make a request take.
+const SLACK: Duration = Duration::from_millis(500);
+
+/// What lies around the requests.
+pub(super) struct World {
+    pub(super) start: Instant,
+    pub(super) start_time: SystemTime,
+    /// The thread of Envoy that serves nobody.
+    pub(super) main_thread: u32,
+    /// What services and upstream have got.
+    pub(super) arrivals: Vec<Arrival>,
+}
+
+/// What was seen of a scenario.
+pub(super) fn observed(mut sent: Vec<Sent>, seen: Seen, log: &[Entry], world: &World) -> Observed {
+    let lines = world.lines(log, &seen.refusals);
+    let mut observed = Observed { started: seen.started, updates: seen.updates, slack: SLACK, ..Observed::default() };
+    for (at, state) in seen.states {
+        observed.states.push(State { logs: logged_until(&lines, at), ..state });
+    }
+    sent.sort_by_key(|sent| sent.slot);
+    for one in &sent {
+        let exchange = exchange(one, &sent, log, &lines, world);
+        if observed.requests.len() <= one.slot.0 {
+            observed.requests.resize_with(one.slot.0 + 1, Vec::new);
+        }
+        if let Some(step) = observed.requests.last_mut() {
+            step.push(exchange);
+        }
+        observed.tokens.extend(one.request.credentials());
+    }
+    observed.logs = lines;
+    observed
+}
+
+fn exchange(sent: &Sent, all: &[Sent], log: &[Entry], lines: &[LogLine], world: &World) -> Exchange {
+    let alone = all.iter().filter(|other| other.from < sent.until && sent.from < other.until).count() == 1;
+    let forwarded = sent.ended.as_ref().and_then(|ended| ended.upstream).and_then(|connection| {
+        world.arrivals.iter().find(|arrival| arrival.cluster.is_none() && arrival.peer == connection)
+    });
+    let response = sent.answered.response.as_ref().map(response_of);
+    let ending = ending(sent, response.as_ref());
+    Exchange {
+        at: sent.answered.sent.saturating_duration_since(world.start),
+        took: sent.answered.took,
+        request: sent.request.whole(),
+        forwarded: forwarded.map(|arrival| (request_of(&arrival.request), arrival.request.trailers.clone())),
+        callouts: alone.then(|| callouts(sent, log, world)).flatten(),
+        details: match &ending {
+            Some(Ending::Answered(local)) => local.details.clone(),
+            _ => String::new(),
+        },
+        response,
+        ending,
+        logs: Some(logged_until(lines, sent.from)..logged_until(lines, sent.until)),
+    }
+}
+
+/// How many lines had been logged by then.
+fn logged_until(lines: &[LogLine], time: SystemTime) -> usize {
+    lines.iter().take_while(|line| line.at <= since_epoch(time)).count()
+}
+
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The callouts of a request that was alone under way, in the order in which they arrived; `None`: the plugin has made
+/// others too, or one of them has reached nobody.
+fn callouts(sent: &Sent, log: &[Entry], world: &World) -> Option<Vec<ObservedCallout>> {
+    let meanwhile = sent.from..=sent.until;
+    let during = log.iter().filter(|entry| entry.thread != world.main_thread && meanwhile.contains(&entry.at));
+    let made = calls_made(during)?;
+    let arrived: Vec<_> =
+        world.arrivals.iter().filter(|arrival| meanwhile.contains(&world.time_of(arrival.at))).collect();
+    let callouts: Vec<_> = arrived.into_iter().filter_map(|arrival| world.callout(arrival)).collect();
+    (callouts.len() == made).then_some(callouts)
+}
+
+/// How many callouts were made in callbacks of streams; `None`: some were made in those of the plugin itself.
+fn calls_made<'a>(log: impl Iterator<Item = &'a Entry>) -> Option<usize> {
+    let (mut callbacks, mut made) = (BTreeMap::<u32, Vec<&str>>::new(), 0);
+    for (thread, call) in log.filter_map(|entry| Some((entry.thread, entry.call()?))) {
+        let running = callbacks.entry(thread).or_default();
+        if let Some(callback) = call.strip_prefix("[host->vm] ") {
+            running.push(callback.split('(').next().unwrap_or_default());
+        } else if call.starts_with("[host<-vm] ") {
+            running.pop();
+        } else if call == "[vm<-host] env.proxy_http_call return: 0" {
+            let own = ["proxy_on_tick", "proxy_on_queue_ready", "proxy_on_configure", "proxy_on_vm_start"];
+            if running.iter().any(|callback| own.contains(callback)) {
+                return None;
+            }
+            made += 1;
+        }
+    }
+    Some(made)
+}
+
+impl World {
+    /// What the plugin has logged on the workers; on the main thread, where every configuration is tried first, only while
+    /// one was refused.
+    fn lines(&self, log: &[Entry], refusals: &[(SystemTime, SystemTime)]) -> Vec<LogLine> {
+        let workers: BTreeSet<_> = log.iter().map(|entry| entry.thread).filter(|id| *id != self.main_thread).collect();
+        let thread = |entry: &Entry| match workers.iter().position(|id| *id == entry.thread) {
+            Some(number) => Some(Thread::Worker(number)),
+            None => refusals.iter().any(|(from, until)| (from..=until).contains(&&entry.at)).then_some(Thread::Canary),
+        };
+        let line = |entry: &Entry| {
+            let message = entry.plugin_message()?.to_owned();
+            Some(LogLine { level: entry.level, message, at: since_epoch(entry.at), thread: thread(entry)? })
+        };
+        log.iter().filter_map(line).collect()
+    }
+
+    fn time_of(&self, instant: Instant) -> SystemTime {
+        self.start_time + instant.saturating_duration_since(self.start)
+    }
+
+    fn callout(&self, arrival: &Arrival) -> Option<ObservedCallout> {
+        Some(ObservedCallout {
+            cluster: arrival.cluster.clone()?,
+            request: request_of(&arrival.request),
+            at: arrival.at.saturating_duration_since(self.start),
+            took: arrival.took,
+            status: arrival.status,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::calls_made;
+    use crate::{abi::LogLevel, envoy::Entry};
+
+    #[test]
+    fn callouts_are_counted_by_who_made_them() {
+        let count = |calls: &[(u32, &str)]| {
+            let entry = |(thread, text): &(u32, &str)| Entry {
+                at: UNIX_EPOCH,
+                thread: *thread,
+                level: LogLevel::Trace,
+                component: "wasm".to_owned(),
+                text: (*text).to_owned(),
+            };
+            calls_made(calls.iter().map(entry).collect::<Vec<_>>().iter())
+        };
+        let (made, refused) = ("[vm<-host] env.proxy_http_call return: 0", "[vm<-host] env.proxy_http_call return: 2");
+        let headers = "[host->vm] proxy_on_request_headers(2, 8, 1)";
+        let (allocates, allocated) =
+            ("[host->vm] proxy_on_memory_allocate(8)", "[host<-vm] proxy_on_memory_allocate return: 8");
+        assert_eq!(count(&[(1, headers), (1, allocates), (1, allocated), (1, made), (1, refused)]), Some(1));
+        assert_eq!(count(&[(1, "[host->vm] proxy_on_tick(1)"), (2, headers), (2, made)]), Some(1));
+        assert_eq!(count(&[(1, headers), (2, "[host->vm] proxy_on_tick(1)"), (2, made)]), None);
+    }
+}

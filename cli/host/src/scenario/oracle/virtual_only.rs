@@ -1,0 +1,134 @@
+//! Scenarios that a real Envoy cannot run, or not in a time that anybody would wait.
+
+use std::time::Duration;
+
+use crate::{
+    gateway::Ending,
+    scenario::{Answer, Observed, Scenario, Service, StateExpectation, Step},
+};
+
+/// The longest clock of a scenario that is run in real time.
+const LONGEST: Duration = Duration::from_secs(10);
+/// The most requests that are sent to a real Envoy.
+const MOST_REQUESTS: u32 = 500;
+
+/// Why a scenario is run on the embedded gateway alone, given what was seen there; `None`: it is run on Envoy too.
+#[must_use]
+pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> {
+    let gateway = &scenario.gateway;
+    let requests = || {
+        scenario.steps.iter().filter_map(|step| match step {
+            Step::Request(request) => Some(request),
+            _ => None,
+        })
+    };
+    if gateway.starts_at.is_some() {
+        return Some("it sets the clock (startsAt)".to_owned());
+    }
+    if !gateway.shared_data.is_empty() || expectations(scenario).any(|expected| !expected.shared_data.is_empty()) {
+        return Some("Envoy shows nobody its shared data".to_owned());
+    }
+    if requests().any(|request| request.worker.is_some_and(|worker| worker > 0)) {
+        return Some("Envoy chooses the worker by itself".to_owned());
+    }
+    if let Some(service) = scenario.services.iter().find(|service| refuses_now_and_then(service, scenario)) {
+        return Some(format!("{} refuses connections only now and then", service.cluster));
+    }
+    if requests().map(|request| request.times.unwrap_or(1)).fold(0, u32::saturating_add) > MOST_REQUESTS {
+        return Some(format!("it sends more than {MOST_REQUESTS} requests"));
+    }
+    let clock = clock(scenario, embedded);
+    (clock > LONGEST).then(|| format!("it takes {} s of the clock", clock.as_secs_f64()))
+}
+
+/// How long the scenario takes; that a request is held for ever shows after any time.
+fn clock(scenario: &Scenario, embedded: &Observed) -> Duration {
+    let waits = scenario.steps.iter().map(|step| match step {
+        Step::Wait(time) => time.unsigned_abs(),
+        _ => Duration::ZERO,
+    });
+    let exchanges = embedded.requests.iter().flatten();
+    let held = |ending: &Option<Ending>| matches!(ending, Some(Ending::Hung));
+    let took: Duration = exchanges.filter(|exchange| !held(&exchange.ending)).map(|exchange| exchange.took).sum();
+    waits.sum::<Duration>() + took
+}
+
+fn expectations(scenario: &Scenario) -> impl Iterator<Item = &StateExpectation> {
+    let steps = scenario.steps.iter().filter_map(|step| match step {
+        Step::Expect(expected) => Some(expected),
+        _ => None,
+    });
+    steps.chain(&scenario.expect)
+}
+
+/// A port is open or closed for as long as a scenario runs.
+fn refuses_now_and_then(service: &Service, scenario: &Scenario) -> bool {
+    let same = scenario.services.iter().filter(|other| other.cluster == service.cluster);
+    let refuses = |service: &Service| matches!(service.answer, Answer::Refused);
+    refuses(service) && (service.times.is_some() || same.into_iter().any(|other| !refuses(other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::virtual_only;
+    use crate::{
+        gateway::Ending,
+        scenario::{Exchange, Observed, Scenario},
+        world::HttpRequest,
+    };
+
+    fn reason(more: &str, took: Duration, ending: Ending) -> Option<String> {
+        let scenario = Scenario::read(&format!("name: a\nplugin: {{}}\n{more}\n")).unwrap();
+        let exchange = Exchange {
+            at: Duration::ZERO,
+            took,
+            request: HttpRequest::default(),
+            response: None,
+            forwarded: None,
+            callouts: None,
+            ending: Some(ending),
+            details: String::new(),
+            logs: None,
+        };
+        virtual_only(&scenario, &Observed { requests: vec![vec![exchange]], ..Observed::default() })
+    }
+
+    #[test]
+    fn what_envoy_cannot_be_made_to_have_is_told() {
+        let at_once = |more: &str| reason(more, Duration::ZERO, Ending::Served);
+        let steps = "steps: [{request: {}}]";
+        assert_eq!(at_once(steps), None);
+        let refused = "services: [{cluster: a, answer: refused}]";
+        assert_eq!(at_once(&format!("{refused}\n{steps}")), None);
+        for (more, expected) in [
+            (format!("gateway: {{startsAt: '2026-01-01T00:00:00Z'}}\n{steps}"), "it sets the clock (startsAt)"),
+            (format!("gateway: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
+            (format!("expect: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
+            ("steps: [{expect: {sharedData: {a: null}}}]".to_owned(), "Envoy shows nobody its shared data"),
+            ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
+            (
+                format!("services: [{{cluster: a, times: 1, answer: refused}}]\n{steps}"),
+                "a refuses connections only now and then",
+            ),
+            (
+                format!(
+                    "services: [{{cluster: a, path: /x, answer: timeout}}, {{cluster: a, answer: refused}}]\n{steps}"
+                ),
+                "a refuses connections only now and then",
+            ),
+            ("steps: [{request: {times: 501}}]".to_owned(), "it sends more than 500 requests"),
+            ("steps: [{wait: 9s}, {wait: 2s}]".to_owned(), "it takes 11 s of the clock"),
+        ] {
+            assert_eq!(at_once(&more).as_deref(), Some(expected), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_held_for_ever_shows_at_once() {
+        let long = |ending| reason("steps: [{request: {}}]", Duration::from_secs(300), ending);
+        assert_eq!(long(Ending::Served).as_deref(), Some("it takes 300 s of the clock"));
+        assert_eq!(long(Ending::Hung), None);
+    }
+}
