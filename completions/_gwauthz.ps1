@@ -177,6 +177,8 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
         }
         'gwauthz;test' {
             [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Run only scenarios whose file or name contains this; may be given several times')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Where to run them')
+            [CompletionResult]::new('--envoy', '--envoy', [CompletionResultType]::ParameterName, 'Envoy''s program, for `--host envoy` [default: the one on PATH]')
             [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted')
             [CompletionResult]::new('--claims', '--claims', [CompletionResultType]::ParameterName, 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]')

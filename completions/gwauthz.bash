@@ -559,13 +559,21 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__test)
-            opts="-c -q -v -h -V --filter --fail-fast --watch --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --probe --format --color --quiet --verbose --help --version"
+            opts="-c -q -v -h -V --filter --fail-fast --host --envoy --watch --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --probe --format --color --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -W "embedded envoy" -- "${cur}"))
+                    return 0
+                    ;;
+                --envoy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

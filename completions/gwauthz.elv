@@ -165,6 +165,8 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
         }
         &'gwauthz;test'= {
             cand --filter 'Run only scenarios whose file or name contains this; may be given several times'
+            cand --host 'Where to run them'
+            cand --envoy 'Envoy''s program, for `--host envoy` [default: the one on PATH]'
             cand --token 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted'
             cand --claims 'Claims laid over the demo token''s: JSON, or @FILE; null takes a claim away'
             cand -c 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]'

@@ -144,6 +144,9 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -s v -l verbose 
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand schema" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l filter -d 'Run only scenarios whose file or name contains this; may be given several times' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l host -d 'Where to run them' -r -f -a "embedded\t'On the embedded gateway'
+envoy\t'On the embedded gateway and on a real Envoy, which must agree'"
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l envoy -d 'Envoy\'s program, for `--host envoy` [default: the one on PATH]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F

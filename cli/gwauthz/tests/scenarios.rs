@@ -136,6 +136,9 @@ fn the_exit_code_is_the_answer() {
         (&["scenarios/a", "--authz", "403"], 2),
         (&["scenarios/a", "--probe"], 2),
         (&["--fail-fast"], 2),
+        (&["--host", "envoy"], 2),
+        (&["scenarios/a", "--envoy", "envoy"], 2),
+        (&["scenarios/a", "--host", "envoy", "--envoy", "/bin/echo"], 2),
         (&["--format", "junit"], 2),
     ] {
         let output = run(&folder, arguments);

@@ -165,7 +165,7 @@ fn envoy_and_the_embedded_gateway_agree_on_guests_scenarios() {
             Ran::OnBoth(found) => surprises.extend(found.into_iter().map(|found| format!("{name}: {found}"))),
         }
     };
-    for (name, text) in guests().iter().filter(|(name, _)| GUESTS.contains(&name.as_str())) {
+    for (name, text) in guests("").iter().filter(|(name, _)| GUESTS.contains(&name.as_str())) {
         try_out(name, text, FOR_GUESTS);
     }
     for (strategy, at_once, later) in STRATEGIES {

@@ -1,5 +1,6 @@
 //! `gwauthz test SCENARIO…`: whether a gateway with the plugin does what scenario files say.
 
+mod envoy;
 mod files;
 mod human;
 mod json;
@@ -22,6 +23,7 @@ use crate::{
 };
 
 use super::TestFormat;
+use envoy::{Host, Parting, RealHost};
 use files::ScenarioFile;
 
 /// Which scenarios, and how they are run.
@@ -37,6 +39,12 @@ pub(crate) struct ScenarioArgs {
     /// Stop at the first scenario that does not hold
     #[arg(long, requires = "scenarios")]
     fail_fast: bool,
+    /// Where to run them
+    #[arg(long, value_name = "HOST", default_value = "embedded", requires = "scenarios")]
+    host: Host,
+    /// Envoy's program, for `--host envoy` [default: the one on PATH]
+    #[arg(long, value_name = "FILE", requires = "scenarios")]
+    envoy: Option<PathBuf>,
     /// Run again whenever a scenario, a manifest or the module changes, until Ctrl-C
     #[arg(long, requires = "scenarios")]
     watch: bool,
@@ -61,6 +69,10 @@ pub(super) enum Verdict {
     Held(Option<Timeline>),
     /// Something was not.
     Failed(Vec<Finding>, Timeline),
+    /// It held on the embedded gateway; a real Envoy makes something else of it.
+    Parted(Parting),
+    /// It held on the embedded gateway, and cannot be run on a real Envoy; why.
+    VirtualOnly(String),
     /// The file, or the manifest that it names, is wrong.
     Wrong(Failure),
 }
@@ -74,6 +86,9 @@ pub(super) struct Summary {
 
 impl ScenarioArgs {
     pub(super) fn execute(&self, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
+        if self.envoy.is_some() && self.host == Host::Embedded {
+            return Err(Failure::wrong("--envoy is for --host envoy", "add it, or leave both out"));
+        }
         if self.watch { watch::watch(self, settings, terminal) } else { self.run(settings, terminal) }
     }
 
@@ -82,8 +97,12 @@ impl ScenarioArgs {
         let files = files::read(&self.scenarios, &self.filter)?;
         let chosen = module::choose(settings.module.as_deref(), terminal)?;
         let module = module::compiler(settings.use_cache, Metering::Deadline, terminal)?.compile(&chosen.bytes)?;
+        let real = match self.host {
+            Host::Embedded => None,
+            Host::Envoy => Some(RealHost::find(self.envoy.as_deref(), &chosen.bytes, terminal)?),
+        };
         let begin = Instant::now();
-        let summary = run::all(files, &module, self.fail_fast, terminal);
+        let summary = run::all(files, &module, real.as_ref(), self.fail_fast, terminal);
         let took = begin.elapsed();
         for outcome in &summary.outcomes {
             if let Verdict::Wrong(failure) = &outcome.verdict {
@@ -110,7 +129,7 @@ impl Summary {
         });
         match wrong {
             Some(exit) => exit,
-            None if self.count(|verdict| matches!(verdict, Verdict::Failed(..))) > 0 => Exit::No,
+            None if self.failed() > 0 => Exit::No,
             None => Exit::Yes,
         }
     }
@@ -120,7 +139,11 @@ impl Summary {
     }
 
     pub(super) fn failed(&self) -> usize {
-        self.count(|verdict| matches!(verdict, Verdict::Failed(..)))
+        self.count(|verdict| matches!(verdict, Verdict::Failed(..) | Verdict::Parted(_)))
+    }
+
+    pub(super) fn virtual_only(&self) -> usize {
+        self.count(|verdict| matches!(verdict, Verdict::VirtualOnly(_)))
     }
 
     pub(super) fn wrong(&self) -> usize {

@@ -1,6 +1,6 @@
 //! How a request ended, as Envoy's response code details tell it.
 
-use crate::{gateway::Ending, state::LocalResponse, vm::Fault, world::HttpResponse};
+use crate::{fault::Fault, gateway::Ending, state::LocalResponse, world::HttpResponse};
 
 use super::run::Sent;
 
@@ -24,6 +24,7 @@ pub(super) fn ending(sent: &Sent, response: Option<&HttpResponse>) -> Option<End
             callback: "",
             reason: "the plugin has trapped, now or before".to_owned(),
             backtrace: Vec::new(),
+            last_calls: Vec::new(),
         }),
         (_, _) if ended.flags == "NFCF" => Ending::Refused("the plugin refused its configuration"),
         (Some(_), "via_upstream") => Ending::Served,

@@ -14,7 +14,7 @@ use std::{
 use jiff::SignedDuration;
 
 use crate::{
-    envoy::{Answered, Bootstrap, Ended, Entry, Envoy, FailurePolicy, Folder, Listener, Plugin, Program},
+    envoy::{Answered, Bootstrap, Ended, Entry, Envoy, FailurePolicy, Folder, Listener, Plugin, Program, Protocol},
     gateway::Ending,
     scenario::{ClientRequest, Exchange, FailStrategy, Observed, Request, Scenario, State, Step, TokenKey},
 };
@@ -103,6 +103,7 @@ impl<'a> Run<'a> {
         };
         let listener = Listener {
             name: LISTENER.to_owned(),
+            protocol: Protocol::Http,
             chain: vec![plugin.clone()],
             normalize_path: false,
             upstream: services.upstream().to_owned(),

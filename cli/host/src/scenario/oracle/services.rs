@@ -87,7 +87,7 @@ impl Services {
                 address = service.address();
                 listening.push(service);
             }
-            clusters.push(Cluster { name: name.clone(), stat_name: stat_name(number), address });
+            clusters.push(Cluster { name: name.clone(), stat_name: stat_name(number), address, http2: false });
         }
         let mut upstream = "upstream".to_owned();
         while names.contains(&upstream) {
@@ -98,7 +98,8 @@ impl Services {
             let record = Arc::clone(&record);
             move |received| lock(&record).serve(&reply, received)
         })?;
-        clusters.push(Cluster { name: upstream.clone(), stat_name: upstream.clone(), address: service.address() });
+        let (stat_name, address) = (upstream.clone(), service.address());
+        clusters.push(Cluster { name: upstream.clone(), stat_name, address, http2: false });
         listening.push(service);
         Ok(Self { _listening: listening, clusters, upstream, record })
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use gwauthz_host::scenario::{Failure as Finding, Party, Timeline};
 
-use super::{Outcome, Summary, Verdict, files::ScenarioFile};
+use super::{Outcome, Parting, Summary, Verdict, files::ScenarioFile};
 
 /// The most events of a timeline that are shown.
 const MAX_EVENTS: usize = 200;
@@ -31,6 +31,14 @@ pub(super) fn render(summary: &Summary, verbose: bool) -> String {
                 findings.iter().for_each(|finding| found(finding, file, &mut text));
                 tell(timeline, &mut text);
             }
+            Verdict::Parted(parting) => {
+                line("✗", AnsiColor::Red);
+                parted(parting, file, &mut text);
+            }
+            Verdict::VirtualOnly(reason) => {
+                line("~", AnsiColor::Yellow);
+                let _ = writeln!(text, "  virtual-only: {}", harmless(reason));
+            }
             Verdict::Wrong(_) => line("!", AnsiColor::Yellow),
         }
     }
@@ -50,6 +58,20 @@ fn found(finding: &Finding, file: &ScenarioFile, text: &mut String) {
             name = "";
         }
     }
+}
+
+/// What Envoy makes otherwise.
+fn parted(Parting { findings, differences, logs }: &Parting, file: &ScenarioFile, text: &mut String) {
+    for finding in findings {
+        found(&Finding { what: format!("{} on Envoy", finding.what), ..finding.clone() }, file, text);
+    }
+    if !differences.is_empty() {
+        let _ = writeln!(text, "\n  Envoy and the embedded gateway differ");
+    }
+    for difference in differences {
+        let _ = writeln!(text, "    {}", harmless(difference));
+    }
+    let _ = writeln!(text, "\n  Envoy's log and configuration are in {}\n", harmless(&logs.display().to_string()));
 }
 
 /// The end of it, where it is long: that is where it went wrong, or where it goes wrong like before.
@@ -77,6 +99,7 @@ fn last_line(summary: &Summary) -> String {
     let parts: Vec<_> = [
         (summary.held(), "held"),
         (summary.failed(), "failed"),
+        (summary.virtual_only(), "virtual-only"),
         (summary.wrong(), "wrong"),
         (summary.not_run, "not run"),
     ]

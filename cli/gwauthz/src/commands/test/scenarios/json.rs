@@ -14,6 +14,7 @@ pub(super) fn render(summary: &Summary) -> Result<String, Failure> {
         held: summary.held(),
         failed: summary.failed(),
         wrong: summary.wrong(),
+        virtual_only: summary.virtual_only(),
         not_run: summary.not_run,
         results,
     })
@@ -25,6 +26,7 @@ struct Document<'a> {
     held: usize,
     failed: usize,
     wrong: usize,
+    virtual_only: usize,
     not_run: usize,
     results: Vec<ResultEntry<'a>>,
 }
@@ -39,6 +41,10 @@ struct ResultEntry<'a> {
     message: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failures: Vec<FailureEntry<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logs: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     timeline: Vec<EventEntry<'a>>,
 }
@@ -71,6 +77,8 @@ impl<'a> ResultEntry<'a> {
             result,
             message: None,
             failures: Vec::new(),
+            differences: &[],
+            logs: None,
             timeline: Vec::new(),
         };
         match verdict {
@@ -83,6 +91,13 @@ impl<'a> ResultEntry<'a> {
                 timeline: timeline.events.iter().map(EventEntry::new).collect(),
                 ..entry("failed")
             },
+            Verdict::Parted(parting) => Self {
+                failures: parting.findings.iter().map(|finding| FailureEntry::new(finding, file)).collect(),
+                differences: &parting.differences,
+                logs: Some(parting.logs.display().to_string()),
+                ..entry("parted")
+            },
+            Verdict::VirtualOnly(reason) => Self { message: Some(reason.clone()), ..entry("virtual-only") },
             Verdict::Wrong(failure) => Self { message: Some(failure.diagnostic().to_string()), ..entry("wrong") },
         }
     }

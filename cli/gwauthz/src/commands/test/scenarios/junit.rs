@@ -46,6 +46,22 @@ fn case(Outcome { file, verdict }: &Outcome) -> TestCase {
             status.set_description(format!("{findings}\n{timeline}"));
             status
         }
+        Verdict::Parted(parting) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message("Envoy makes something else of it");
+            let findings = parting.findings.iter().map(|Finding { what, expected, found, .. }| {
+                format!("{what} on Envoy\n  expected {expected}\n  found {found}\n")
+            });
+            let differences = parting.differences.iter().map(|difference| format!("{difference}\n"));
+            let logs = format!("Envoy's log and configuration are in {}\n", parting.logs.display());
+            status.set_description(findings.chain(differences).chain([logs]).collect::<String>());
+            status
+        }
+        Verdict::VirtualOnly(reason) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("virtual-only: {reason}"));
+            status
+        }
         Verdict::Wrong(failure) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
             status.set_message(failure.diagnostic().to_string());

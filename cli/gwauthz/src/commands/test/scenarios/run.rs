@@ -16,12 +16,20 @@ use gwauthz_host::{
 
 use super::{
     Outcome, Summary, Verdict,
+    envoy::{OnEnvoy, RealHost},
     files::{Entry, Ready},
 };
 use crate::terminal::Terminal;
 
-/// Runs all files; with `fail_fast`, what stands behind the first that does not hold is left out.
-pub(super) fn all(entries: Vec<Entry>, module: &Module, fail_fast: bool, terminal: &Terminal) -> Summary {
+/// Runs all files, on a `real` host too if there is one; with `fail_fast`, what stands behind the first that does not hold
+/// is left out.
+pub(super) fn all(
+    entries: Vec<Entry>,
+    module: &Module,
+    real: Option<&RealHost>,
+    fail_fast: bool,
+    terminal: &Terminal,
+) -> Summary {
     let total = entries.len();
     let progress = terminal.progress(format!("0 of {total} scenarios"), None);
     let next = AtomicUsize::new(0);
@@ -37,8 +45,8 @@ pub(super) fn all(entries: Vec<Entry>, module: &Module, fail_fast: bool, termina
             }
             let Some(slot) = entries.get(number) else { return };
             let Some(entry) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
-            let outcome = one(entry, module, terminal.is_verbose());
-            if !matches!(outcome.verdict, Verdict::Held(_)) {
+            let outcome = one(entry, module, real, terminal.is_verbose());
+            if !matches!(outcome.verdict, Verdict::Held(_) | Verdict::VirtualOnly(_)) {
                 first_failure.fetch_min(number, Ordering::Relaxed);
             }
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +54,9 @@ pub(super) fn all(entries: Vec<Entry>, module: &Module, fail_fast: bool, termina
             progress.set_message(format!("{} of {total} scenarios", outcomes.len()));
         }
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(total);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    // A real Envoy has threads of its own, and real time to keep.
+    let threads = if real.is_some() { cores.div_ceil(2) } else { cores }.min(total);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(work);
@@ -63,12 +73,12 @@ pub(super) fn all(entries: Vec<Entry>, module: &Module, fail_fast: bool, termina
     Summary { outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(), not_run }
 }
 
-fn one(Entry { file, scenario }: Entry, module: &Module, verbose: bool) -> Outcome {
-    let verdict = scenario.map_or_else(Verdict::Wrong, |ready| verdict(&ready, module, verbose));
+fn one(Entry { file, scenario }: Entry, module: &Module, real: Option<&RealHost>, verbose: bool) -> Outcome {
+    let verdict = scenario.map_or_else(Verdict::Wrong, |ready| verdict(&ready, module, real, verbose));
     Outcome { file, verdict }
 }
 
-fn verdict(ready: &Ready, module: &Module, verbose: bool) -> Verdict {
+fn verdict(ready: &Ready, module: &Module, real: Option<&RealHost>, verbose: bool) -> Verdict {
     let Ready { scenario, configuration } = ready;
     let recorded = || match record(scenario, configuration.as_bytes(), module) {
         Ok((_, timeline)) => timeline,
@@ -76,7 +86,12 @@ fn verdict(ready: &Ready, module: &Module, verbose: bool) -> Verdict {
     };
     match run(scenario, configuration.as_bytes(), module) {
         Ok(observed) => match scenario.check(&observed) {
-            failures if failures.is_empty() => Verdict::Held(verbose.then(recorded)),
+            failures if failures.is_empty() => match real.map(|real| real.run(ready, &observed)) {
+                None | Some(OnEnvoy::Agreed) => Verdict::Held(verbose.then(recorded)),
+                Some(OnEnvoy::Parted(parting)) => Verdict::Parted(parting),
+                Some(OnEnvoy::VirtualOnly(reason)) => Verdict::VirtualOnly(reason),
+                Some(OnEnvoy::Failed(failure)) => Verdict::Wrong(failure),
+            },
             failures => Verdict::Failed(failures, recorded()),
         },
         Err(error) => Verdict::Failed(vec![never_ended(ready, &error)], Timeline::default()),
