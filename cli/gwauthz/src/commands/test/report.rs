@@ -43,6 +43,7 @@ impl<'a> Verdict<'a> {
         }
         if let Ending::Trapped(fault) = &self.outcome.ending {
             fault.backtrace.iter().for_each(|frame| row("", &format!("at {frame}")));
+            fault.last_calls.iter().for_each(|call| row("", &format!("behind {call}")));
         }
         row(
             "cost",
