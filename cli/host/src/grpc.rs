@@ -24,6 +24,8 @@ pub(crate) struct GrpcCallouts {
     /// What the plugin has sent and the gateway has not picked up yet.
     sent: Vec<Sent>,
     sent_bytes: usize,
+    /// How many callouts have found no cluster since the gateway last picked up what was sent.
+    unavailable: usize,
     pub(crate) initial_metadata: Option<HeaderMap>,
     pub(crate) message: Option<Vec<u8>>,
     pub(crate) trailing_metadata: Option<HeaderMap>,
@@ -93,6 +95,7 @@ impl Default for GrpcCallouts {
             open: BTreeMap::new(),
             sent: Vec::new(),
             sent_bytes: 0,
+            unavailable: 0,
             initial_metadata: None,
             message: None,
             trailing_metadata: None,
@@ -112,6 +115,13 @@ impl GrpcCallouts {
     pub(crate) fn next_stream_token(&mut self) -> u32 {
         self.next_stream = self.next_stream.wrapping_add(TOKEN_STEP);
         self.next_stream
+    }
+
+    /// Whether the plugin is called back about one more callout that has found no cluster: where that has it try again,
+    /// it could go on without end.
+    pub(crate) fn tells_unavailable(&mut self) -> bool {
+        self.unavailable += 1;
+        self.unavailable <= MAX_SENT
     }
 
     /// Makes a call.
@@ -223,7 +233,7 @@ impl GrpcCallouts {
 
     /// What the plugin has sent since this was last asked.
     pub(crate) fn take_sent(&mut self) -> Vec<Sent> {
-        self.sent_bytes = 0;
+        (self.sent_bytes, self.unavailable) = (0, 0);
         std::mem::take(&mut self.sent)
     }
 

@@ -243,6 +243,19 @@ fn a_guest_that_calls_without_end_is_stopped_calling() {
     assert_eq!(said(endless, &mut services()), ["0 s:", "0 s0"]);
 }
 
+/// Each callback makes the next callout, which fails at once.
+#[test]
+fn a_guest_that_tries_again_without_end_is_left_unheard() {
+    let again = r#"(func (export "proxy_on_grpc_close") (param i32 i32 i32) (drop (call $call (i32.const 0))))"#;
+    for clusters in [vec!["other".to_owned()], vec!["authz".to_owned()]] {
+        let module = guest("(drop (call $call (i32.const 0)))")
+            .replace(r#"(func (export "proxy_on_grpc_close")"#, &format!("{again} (func $unused"));
+        let mut services = Services { outcome: GrpcOutcome::Refused, ..services() };
+        let mut gateway = start(&module, &mut services).with_clusters(clusters);
+        assert_eq!(gateway.request(&HttpRequest::new("GET", "h", b"/")).ending, Ending::Hung);
+    }
+}
+
 #[test]
 fn a_trap_in_a_grpc_callback_is_one_of_the_plugin() {
     let mut services = Services { outcome: GrpcOutcome::Reply { message: Vec::new(), delay: ms(1) }, ..services() };

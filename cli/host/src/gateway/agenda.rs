@@ -72,6 +72,11 @@ impl Agenda {
         self.events.retain(|Reverse(entry)| !matches!(entry.event, Event::Tick { root: of, .. } if of == root));
     }
 
+    /// Nothing more happens until `time`.
+    pub(super) fn forget_until(&mut self, time: Duration) {
+        self.events.retain(|Reverse(entry)| entry.at > time);
+    }
+
     /// When the next event happens.
     pub(super) fn next_time(&self) -> Option<Duration> {
         self.events.peek().map(|Reverse(entry)| entry.at)

@@ -71,9 +71,9 @@ impl Worker {
         }
     }
 
-    /// There is no cluster for a callout that the plugin has tried.
+    /// There is no cluster for a callout that the plugin has tried. What it asks for then is carried out with the rest.
     pub(super) fn grpc_unavailable(&mut self, vm: u32, behalf: Behalf, token: u32) {
-        self.show_grpc(vm, behalf, token, Shown::no_cluster());
+        self.call(behalf.stream, vm, |vm| show(vm, behalf.root, token, Shown::no_cluster()));
     }
 
     fn show_grpc(&mut self, vm: u32, behalf: Behalf, token: u32, shown: Shown) {

@@ -111,7 +111,10 @@ pub(super) fn get_status(guest: &mut Guest<'_, '_>, code_out: u32, data_out: u32
 
 /// There is no such cluster: the plugin is told at once, and then called back about a token that it was not given.
 fn unavailable(guest: &mut Guest<'_, '_>, token: u32) -> HostResult {
-    let behalf = guest.state().behalf();
-    push(guest, Effect::GrpcUnavailable(behalf, token))?;
+    let state = guest.state();
+    let behalf = state.behalf();
+    if state.grpc.tells_unavailable() {
+        push(guest, Effect::GrpcUnavailable(behalf, token))?;
+    }
     Err(Status::InternalFailure.into())
 }
