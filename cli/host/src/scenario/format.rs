@@ -1,10 +1,11 @@
 //! The form of a scenario file. Its reference page and its JSON Schema are generated from these types and their comments.
 
 mod expectation;
+mod gateway;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,6 +15,7 @@ use super::{fields::HeaderFields, place::Places};
 pub use expectation::{
     CalloutExpectation, Decision, EndingName, RequestExpectation, StateExpectation, UpstreamExpectation,
 };
+pub use gateway::{FaultSetup, GatewaySetup, SharedDataRace, TrapSetup};
 
 /// A scenario: a plugin among services, what clients send, and what must hold.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -80,43 +82,6 @@ pub enum FailStrategy {
     Open,
     /// The plugin is started again.
     Reload,
-}
-
-/// The gateway that the plugin runs in.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct GatewaySetup {
-    /// How many workers it has. Default: 1.
-    pub workers: Option<u16>,
-    /// What its clock shows at the start (RFC 3339). Default: `2026-01-01T00:00:00Z`. A real Envoy has the time of day.
-    pub starts_at: Option<Timestamp>,
-    /// Data that other plugins have shared before the start, by key.
-    #[serde(default)]
-    pub shared_data: BTreeMap<String, String>,
-    /// Writes to shared data that the plugin loses to another one.
-    #[serde(default)]
-    pub shared_data_races: Vec<SharedDataRace>,
-}
-
-/// Another plugin writes an entry of the shared data just before this one does, whose compare-and-swap then fails.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SharedDataRace {
-    /// The entry.
-    pub key: String,
-    /// What the other plugin writes.
-    pub value: String,
-    /// Which write of the plugin to the entry it gets ahead of. Default: 1, the first.
-    pub before_write: Option<u32>,
-}
-
-impl GatewaySetup {
-    /// What the clock shows at the start.
-    #[must_use]
-    pub fn clock_start(&self) -> Timestamp {
-        // 2026-01-01T00:00:00Z
-        self.starts_at.unwrap_or(Timestamp::constant(1_767_225_600, 0))
-    }
 }
 
 /// How a service answers callouts.

@@ -7,6 +7,7 @@
 //! A scenario does not know on which host it runs: the embedded gateway and a real Envoy give the same [`Observed`].
 
 mod agreement;
+mod callback;
 mod check;
 mod content;
 mod embedded;
@@ -25,13 +26,14 @@ mod timeline;
 mod token;
 
 pub use agreement::{ENVOYS_OWN, differences};
+pub use callback::Callback;
 pub use check::Failure;
 pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
 pub use format::{
-    Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, GatewaySetup, Manifest,
-    PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, SharedDataRace, StateExpectation, Step, Token,
-    Update, UpstreamExpectation,
+    Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup, GatewaySetup,
+    Manifest, PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, SharedDataRace, StateExpectation,
+    Step, Token, TrapSetup, Update, UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};

@@ -1,12 +1,13 @@
 //! What can be written and cannot be: found when a scenario is read, so that nothing that runs has to ask.
 
 mod expectation;
+mod gateway;
 mod message;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{
-    format::{Answer, GatewaySetup, PluginSetup, Request, Scenario, Service, Step},
+    format::{Answer, PluginSetup, Request, Scenario, Service, Step},
     place::Place,
 };
 
@@ -19,8 +20,6 @@ pub(super) struct Impossible {
 
 pub(super) type Checked = Result<(), Impossible>;
 
-/// The bound on workers: a VM each.
-const MAX_WORKERS: u16 = 16;
 /// The bound on the steps of a scenario.
 const MAX_STEPS: usize = 1000;
 /// The bound on the requests of a step, and on the calls that an entry of `services` answers.
@@ -38,7 +37,7 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
         return no(&top.key("name"), "a scenario has a name of one line", "say in a sentence what holds");
     }
     check_plugin(&scenario.plugin, &top.key("plugin"))?;
-    check_gateway(&scenario.gateway, &top.key("gateway"))?;
+    gateway::check(&scenario.gateway, &top.key("gateway"))?;
     for (number, service) in scenario.services.iter().enumerate() {
         check_service(service, &top.key("services").item(number))?;
     }
@@ -65,18 +64,6 @@ fn check_plugin(plugin: &PluginSetup, place: &Place) -> Checked {
             "the manifest lies elsewhere",
             "name a file beside the scenario's, such as `gateway.yaml`",
         ),
-        _ => Ok(()),
-    }
-}
-
-fn check_gateway(gateway: &GatewaySetup, place: &Place) -> Checked {
-    if gateway.workers.is_some_and(|workers| workers == 0 || workers > MAX_WORKERS) {
-        return no(&place.key("workers"), "no gateway has as many", format!("expected 1 to {MAX_WORKERS}"));
-    }
-    match gateway.starts_at {
-        Some(start) if start < Timestamp::UNIX_EPOCH => {
-            no(&place.key("startsAt"), "clocks begin with 1970", "name a later time")
-        }
         _ => Ok(()),
     }
 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::{
     clock::VirtualClock,
     compiler::Module,
+    faults::{Faults, TrapAt},
     gateway::{GatewayConfig, Refusal, StartError},
     logs::LogLine,
     module::ModuleError,
@@ -13,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    super::format::{FailStrategy, Scenario, SharedDataRace},
+    super::format::{FailStrategy, FaultSetup, Scenario, SharedDataRace, TrapSetup},
     RunError,
 };
 
@@ -31,6 +34,7 @@ pub(super) fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
         workers: setup.workers.unwrap_or(1).into(),
         shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),
         races: setup.shared_data_races.iter().map(race).collect(),
+        faults: faults(&setup.faults),
         trace,
         ..GatewayConfig::default()
     }
@@ -40,6 +44,16 @@ pub(super) fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module)
     Plugin {
         fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
         ..Plugin::new(module, configuration)
+    }
+}
+
+fn faults(setup: &FaultSetup) -> Faults {
+    let trap = |trap: &TrapSetup| TrapAt { callback: trap.callback.export(), call: trap.call.unwrap_or(1) };
+    Faults {
+        allocations: setup.allocations,
+        memory_bytes: setup.memory_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        deadline: setup.deadline.map(SignedDuration::unsigned_abs),
+        trap: setup.trap.as_ref().map(trap),
     }
 }
 

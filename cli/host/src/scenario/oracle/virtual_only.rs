@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     gateway::Ending,
-    scenario::{Answer, Observed, Scenario, Service, StateExpectation, Step},
+    scenario::{Answer, FaultSetup, Observed, Scenario, Service, StateExpectation, Step},
 };
 
 /// The longest clock of a scenario that is run in real time.
@@ -27,6 +27,9 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     }
     if !gateway.shared_data.is_empty() || expectations(scenario).any(|expected| !expected.shared_data.is_empty()) {
         return Some("Envoy shows nobody its shared data".to_owned());
+    }
+    if gateway.faults != FaultSetup::default() {
+        return Some("Envoy brings no faults upon its plugins".to_owned());
     }
     if requests().any(|request| request.worker.is_some_and(|worker| worker > 0)) {
         return Some("Envoy chooses the worker by itself".to_owned());
@@ -108,6 +111,7 @@ mod tests {
             (format!("expect: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
             ("steps: [{expect: {sharedData: {a: null}}}]".to_owned(), "Envoy shows nobody its shared data"),
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
+            (format!("gateway: {{faults: {{allocations: 1}}}}\n{steps}"), "Envoy brings no faults upon its plugins"),
             (
                 format!("services: [{{cluster: a, times: 1, answer: refused}}]\n{steps}"),
                 "a refuses connections only now and then",

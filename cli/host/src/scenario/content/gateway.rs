@@ -1,0 +1,44 @@
+//! What a gateway of a scenario cannot be.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    super::{
+        format::{FaultSetup, GatewaySetup},
+        place::Place,
+    },
+    Checked, no,
+};
+
+/// The bound on workers: a VM each.
+const MAX_WORKERS: u16 = 16;
+/// What a VM may have without a fault, in bytes.
+const MAX_MEMORY: u32 = 1 << 30;
+/// How long a callback may run, which is counted in steps of the shortest.
+const SHORTEST_DEADLINE: SignedDuration = SignedDuration::from_millis(10);
+const LONGEST_DEADLINE: SignedDuration = SignedDuration::from_secs(5);
+
+pub(super) fn check(gateway: &GatewaySetup, place: &Place) -> Checked {
+    if gateway.workers.is_some_and(|workers| workers == 0 || workers > MAX_WORKERS) {
+        return no(&place.key("workers"), "no gateway has as many", format!("expected 1 to {MAX_WORKERS}"));
+    }
+    if gateway.starts_at.is_some_and(|start| start < Timestamp::UNIX_EPOCH) {
+        return no(&place.key("startsAt"), "clocks begin with 1970", "name a later time");
+    }
+    check_faults(&gateway.faults, &place.key("faults"))
+}
+
+fn check_faults(faults: &FaultSetup, place: &Place) -> Checked {
+    if faults.memory_bytes.is_some_and(|bytes| bytes == 0 || bytes > MAX_MEMORY) {
+        return no(&place.key("memoryBytes"), "no VM has as much", format!("expected 1 to {MAX_MEMORY} bytes"));
+    }
+    if faults.deadline.is_some_and(|time| !(SHORTEST_DEADLINE..=LONGEST_DEADLINE).contains(&time)) {
+        return no(&place.key("deadline"), "no callback ends then", "expected `10ms` to `5s`");
+    }
+    match &faults.trap {
+        Some(trap) if trap.call == Some(0) => {
+            no(&place.key("trap").key("call"), "the first call is number 1", "expected 1 or more")
+        }
+        _ => Ok(()),
+    }
+}

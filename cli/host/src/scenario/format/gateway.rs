@@ -1,0 +1,76 @@
+//! The gateway of a scenario.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::scenario::callback::Callback;
+
+/// The gateway that the plugin runs in.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GatewaySetup {
+    /// How many workers it has. Default: 1.
+    pub workers: Option<u16>,
+    /// What its clock shows at the start (RFC 3339). Default: `2026-01-01T00:00:00Z`. A real Envoy has the time of day.
+    pub starts_at: Option<Timestamp>,
+    /// Data that other plugins have shared before the start, by key.
+    #[serde(default)]
+    pub shared_data: BTreeMap<String, String>,
+    /// Writes to shared data that the plugin loses to another one.
+    #[serde(default)]
+    pub shared_data_races: Vec<SharedDataRace>,
+    /// The faults that it brings upon the plugin. Default: none.
+    #[serde(default)]
+    pub faults: FaultSetup,
+}
+
+/// Another plugin writes an entry of the shared data just before this one does, whose compare-and-swap then fails.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SharedDataRace {
+    /// The entry.
+    pub key: String,
+    /// What the other plugin writes.
+    pub value: String,
+    /// Which write of the plugin to the entry it gets ahead of. Default: 1, the first.
+    pub before_write: Option<u32>,
+}
+
+/// Faults that a gateway brings upon the plugin. Each counts in every VM for itself, from its start: a worker has one, and
+/// an update is tried in one of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FaultSetup {
+    /// How many bytes of memory a VM may have, at most 1 GiB: what asks for more is refused, and a module that begins with
+    /// more is not started. Default: 1 GiB.
+    pub memory_bytes: Option<u32>,
+    /// How many allocations the plugin's allocator grants the gateway; behind them it answers null. Default: all.
+    pub allocations: Option<u64>,
+    /// How long one callback may run, `10ms` to `5s`, in real time: what the gateway's clock shows does not count. Default:
+    /// `5s`.
+    pub deadline: Option<SignedDuration>,
+    /// A callback that traps.
+    pub trap: Option<TrapSetup>,
+}
+
+/// Where the plugin traps.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrapSetup {
+    /// In which callback.
+    pub callback: Callback,
+    /// In the how many-th call of it. Default: 1, the first.
+    pub call: Option<u64>,
+}
+
+impl GatewaySetup {
+    /// What the clock shows at the start.
+    #[must_use]
+    pub fn clock_start(&self) -> Timestamp {
+        // 2026-01-01T00:00:00Z
+        self.starts_at.unwrap_or(Timestamp::constant(1_767_225_600, 0))
+    }
+}
