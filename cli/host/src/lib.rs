@@ -55,6 +55,6 @@ pub use state::LocalResponse;
 pub use thread::Thread;
 pub use trace::{Sample, TraceLine};
 pub use world::{
-    CallOutcome, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream, HttpCall, HttpRequest,
-    HttpResponse, World,
+    CallOutcome, GrpcAnswer, GrpcCall, GrpcCallout, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream, HttpCall,
+    HttpRequest, HttpResponse, World,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{gateway::StreamId, headers::HeaderMap};
 
-pub use grpc::{GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream};
+pub use grpc::{GrpcAnswer, GrpcCall, GrpcCallout, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream};
 
 /// An HTTP request: what the client sends, or what reaches the upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,6 +125,9 @@ pub trait World {
     fn grpc_call(&mut self, _call: &GrpcCall) -> GrpcOutcome {
         GrpcOutcome::Refused
     }
+
+    /// A gRPC callout was made at `at`, the time since the Unix epoch, on behalf of `stream` or by a plugin itself.
+    fn grpc_called(&mut self, _stream: Option<StreamId>, _at: Duration, _callout: GrpcCallout<'_>) {}
 
     /// What the service does when the plugin does something on a gRPC stream, each thing so much time later; a stream
     /// keeps the order of what is answered on it.

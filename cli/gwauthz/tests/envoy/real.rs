@@ -7,7 +7,9 @@ use std::{
     thread,
 };
 
-use gwauthz_host::envoy::{Bootstrap, Cluster, Entry, Envoy, EnvoyError, FailurePolicy, Listener, Plugin, Program, Protocol};
+use gwauthz_host::envoy::{
+    Bootstrap, Cluster, Entry, Envoy, EnvoyError, FailurePolicy, Listener, Plugin, Program, Protocol,
+};
 use serde_json::Value;
 
 use crate::grpc::GRPC_CLUSTER;

@@ -8,10 +8,11 @@ use crate::{
     state::Behalf,
     thread::VmId,
     vm::Vm,
-    world::{GrpcAnswer, GrpcSent, World},
+    world::{GrpcAnswer, GrpcCallout, GrpcSent, World},
 };
 
 use super::{
+    StreamId,
     agenda::{Agenda, Event},
     worker::Worker,
 };
@@ -28,6 +29,12 @@ pub(super) fn collect(
         // One that the plugin has given up in the same breath never goes out.
         if callouts.get_mut(token).is_none() {
             continue;
+        }
+        let stream = behalf.stream.map(|number| StreamId { worker: vm.worker, number });
+        match &what {
+            What::Call(call) => world.grpc_called(stream, now, GrpcCallout::Call(call)),
+            What::Open(opened) => world.grpc_called(stream, now, GrpcCallout::Stream(opened)),
+            What::Message(..) | What::End(_) => {}
         }
         let answers = match &what {
             What::Call(call) => {

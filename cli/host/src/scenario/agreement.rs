@@ -165,6 +165,7 @@ mod tests {
             response: Some(HttpResponse::new(200)),
             forwarded: Some((HttpRequest::new("GET", "a", b"/"), HeaderMap::new())),
             callouts: None,
+            grpc_callouts: None,
             ending: Some(Ending::Served),
             details: String::new(),
             logs: None,

@@ -19,7 +19,7 @@ use crate::{
 use super::{
     format::{Request, Scenario, Step},
     observed::{Exchange, Observed, ObservedCallout, State},
-    services::{Asked, Journal, Services},
+    services::{Asked, Journal, Mark, Services},
     timeline::{News, Recorder, Timeline},
     token::{KeyError, TokenKey},
 };
@@ -76,7 +76,7 @@ struct Run<'a> {
     journal: Journal,
     recorder: Option<Recorder>,
     /// How many callouts the recorder has been told of.
-    told: usize,
+    told: Mark,
     key: TokenKey,
     start: Duration,
     moments: u32,
@@ -103,7 +103,8 @@ impl<'a> Run<'a> {
             Ok(gateway) => (gateway, None),
             Err(error) => (Gateway::unconfigured(config, services()), Some(refusal(error)?)),
         };
-        let clusters = scenario.services.iter().map(|service| service.cluster.clone());
+        let grpc = scenario.grpc_services.iter().map(|service| service.cluster.clone());
+        let clusters = scenario.services.iter().map(|service| service.cluster.clone()).chain(grpc);
         let observed = Observed { started: logs.is_none(), ..Observed::default() };
         let mut run = Self {
             scenario,
@@ -111,7 +112,7 @@ impl<'a> Run<'a> {
             gateway: gateway.with_clusters(clusters),
             journal,
             recorder,
-            told: 0,
+            told: Mark::default(),
             key: TokenKey::published()?,
             start,
             moments: 0,
@@ -190,7 +191,7 @@ impl<'a> Run<'a> {
                 self.observed.tokens.push(credentials);
             }
         }
-        let (logs_before, callouts_before) = (self.observed.logs.len(), self.journal.len());
+        let (logs_before, callouts_before) = (self.observed.logs.len(), self.journal.mark());
         if let Some(recorder) = &mut self.recorder {
             recorder.sends(now.saturating_sub(self.start), &name(slot), &sent);
         }
@@ -275,7 +276,7 @@ impl<'a> Run<'a> {
         let outcome = self.gateway.close(client.stream);
         let answered = !matches!(outcome.ending, Ending::Closed | Ending::ClientLeft);
         self.take_news(outcome.logs);
-        let callouts = self.journal.of(client.stream, client.callouts_before);
+        let (callouts, grpc_callouts) = self.journal.of(client.stream, client.callouts_before);
         let exchange = Exchange {
             at: client.at.saturating_sub(self.start),
             took: now.saturating_sub(client.at),
@@ -283,6 +284,7 @@ impl<'a> Run<'a> {
             response: answered.then_some(outcome.response),
             forwarded: outcome.forwarded.map(|request| (request, outcome.forwarded_trailers)),
             callouts: Some(callouts.into_iter().map(|asked| self.observed_callout(asked)).collect()),
+            grpc_callouts: Some(grpc_callouts),
             details: match &outcome.ending {
                 Ending::Answered(local) => local.details.clone(),
                 _ => String::new(),
@@ -307,13 +309,15 @@ impl<'a> Run<'a> {
         lines.extend(self.gateway.take_logs());
         let at = self.now().saturating_sub(self.start);
         if let Some(recorder) = &mut self.recorder {
+            let (asked, grpc_asked) = self.journal.since(self.told);
             let news = News {
                 trace: self.gateway.take_trace(),
                 logs: lines.clone().into(),
-                asked: self.journal.since(self.told),
+                asked,
+                grpc_asked: grpc_asked.into_iter().map(|asked| asked.callout).collect(),
                 served: self.journal.take_served(),
             };
-            self.told = self.journal.len();
+            self.told = self.journal.mark();
             recorder.tell(at, news);
         }
         self.log(lines);

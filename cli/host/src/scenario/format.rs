@@ -2,6 +2,7 @@
 
 mod expectation;
 mod gateway;
+mod grpc;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub use expectation::{
     CalloutExpectation, Decision, EndingName, RequestExpectation, StateExpectation, UpstreamExpectation,
 };
 pub use gateway::{FaultSetup, GatewaySetup, SharedDataRace, TrapSetup};
+pub use grpc::{GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService};
 
 /// A scenario: a plugin among services, what clients send, and what must hold.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -34,6 +36,9 @@ pub struct Scenario {
     /// a call to one that none fits is refused.
     #[serde(default)]
     pub services: Vec<Service>,
+    /// How gRPC callouts are answered, likewise.
+    #[serde(default)]
+    pub grpc_services: Vec<GrpcService>,
     /// What the upstream answers to requests that are let through. Default: 200 without a body.
     pub upstream: Option<Reply>,
     /// What happens, in this order.

@@ -32,10 +32,11 @@ pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup, GatewaySetup,
-    Manifest, PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, SharedDataRace, StateExpectation,
-    Step, Token, TrapSetup, Update, UpstreamExpectation,
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService, Manifest, PluginSetup, Reply,
+    Request, RequestExpectation, Scenario, Service, SharedDataRace, StateExpectation, Step, Token, TrapSetup, Update,
+    UpstreamExpectation,
 };
-pub use observed::{Exchange, Observed, ObservedCallout, State};
+pub use observed::{Exchange, Observed, ObservedCallout, ObservedGrpcCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};

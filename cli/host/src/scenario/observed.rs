@@ -1,6 +1,6 @@
 //! What was seen of a scenario, on whichever host it ran.
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use crate::{
     gateway::Ending,
@@ -44,6 +44,8 @@ pub struct Exchange {
     /// The callouts that it caused, in the order in which they were made; `None` where the host cannot tell them from
     /// those of other requests that were under way.
     pub callouts: Option<Vec<ObservedCallout>>,
+    /// The gRPC callouts that it caused, likewise.
+    pub grpc_callouts: Option<Vec<ObservedGrpcCallout>>,
     /// How it ended; `None` where the host cannot tell.
     pub ending: Option<Ending>,
     /// Response code details that the plugin gave; empty where it gave none.
@@ -65,6 +67,31 @@ pub struct ObservedCallout {
     pub took: Option<Duration>,
     /// The status of the reply as the plugin saw it; `None`: a reset, or not known.
     pub status: Option<u16>,
+}
+
+/// A gRPC callout that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedGrpcCallout {
+    /// The cluster.
+    pub cluster: String,
+    /// The service's full name.
+    pub service: String,
+    /// The method.
+    pub method: String,
+    /// Initial metadata.
+    pub metadata: HeaderMap,
+    /// The message of a call; `None`: a stream was opened.
+    pub message: Option<Vec<u8>>,
+}
+
+impl fmt::Display for ObservedGrpcCallout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cluster, service, method, message, .. } = self;
+        match message {
+            Some(message) => write!(f, "gRPC {service}/{method} with {} bytes on {cluster}", message.len()),
+            None => write!(f, "gRPC stream {service}/{method} on {cluster}"),
+        }
+    }
 }
 
 /// A gateway at one moment.

@@ -1,5 +1,7 @@
 //! The services of a scenario around the embedded gateway, and a journal of what they were asked.
 
+mod grpc;
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
@@ -10,10 +12,17 @@ use std::{
 use crate::{
     gateway::StreamId,
     headers::HeaderMap,
-    world::{CallOutcome, HttpCall, HttpRequest, HttpResponse, World},
+    world::{
+        CallOutcome, GrpcAnswer, GrpcCall, GrpcCallout, GrpcOutcome, GrpcSent, GrpcStream, HttpCall, HttpRequest,
+        HttpResponse, World,
+    },
 };
 
-use super::format::{Answer, Reply, Scenario, Service};
+use super::{
+    format::{Answer, Reply, Scenario, Service},
+    observed::ObservedGrpcCallout,
+};
+use grpc::GrpcServices;
 
 /// What the plugin and the gateway have asked for so far.
 #[derive(Clone, Default)]
@@ -22,6 +31,7 @@ pub(super) struct Journal(Rc<RefCell<Entries>>);
 #[derive(Default)]
 struct Entries {
     asked: Vec<Asked>,
+    grpc: Vec<GrpcAsked>,
     /// What has reached the upstream since this was last asked.
     served: VecDeque<HeaderMap>,
 }
@@ -40,9 +50,25 @@ pub(super) struct Asked {
     pub(super) status: Option<u16>,
 }
 
+/// A gRPC callout.
+#[derive(Clone)]
+pub(super) struct GrpcAsked {
+    /// The stream on whose behalf it was made; `None`: the plugin's own.
+    pub(super) stream: Option<StreamId>,
+    pub(super) callout: ObservedGrpcCallout,
+}
+
+/// How many callouts there were of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    http: usize,
+    grpc: usize,
+}
+
 /// The services and the upstream.
 pub(super) struct Services<'a> {
     entries: Vec<Entry<'a>>,
+    grpc: GrpcServices<'a>,
     upstream: HttpResponse,
     upstream_delay: Duration,
     journal: Journal,
@@ -59,16 +85,20 @@ struct Entry<'a> {
 }
 
 impl Journal {
-    /// The callouts of a stream, of those from this number on.
-    pub(super) fn of(&self, stream: StreamId, since: usize) -> Vec<Asked> {
-        let entries = self.0.borrow();
-        let later = entries.asked.get(since..).unwrap_or_default();
-        later.iter().filter(|asked| asked.stream == Some(stream)).cloned().collect()
+    /// The callouts of a stream, of those since then.
+    pub(super) fn of(&self, stream: StreamId, since: Mark) -> (Vec<Asked>, Vec<ObservedGrpcCallout>) {
+        let (mut asked, mut grpc) = self.since(since);
+        asked.retain(|asked| asked.stream == Some(stream));
+        grpc.retain(|asked| asked.stream == Some(stream));
+        (asked.into(), grpc.into_iter().map(|asked| asked.callout).collect())
     }
 
-    /// The callouts from this number on.
-    pub(super) fn since(&self, number: usize) -> VecDeque<Asked> {
-        self.0.borrow().asked.get(number..).unwrap_or_default().to_vec().into()
+    /// The callouts since then.
+    pub(super) fn since(&self, mark: Mark) -> (VecDeque<Asked>, VecDeque<GrpcAsked>) {
+        let entries = self.0.borrow();
+        let http = entries.asked.get(mark.http..).unwrap_or_default();
+        let grpc = entries.grpc.get(mark.grpc..).unwrap_or_default();
+        (http.to_vec().into(), grpc.to_vec().into())
     }
 
     /// What has reached the upstream since this was last asked.
@@ -79,15 +109,24 @@ impl Journal {
     /// How many callouts there were, by cluster.
     pub(super) fn counts(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for asked in &self.0.borrow().asked {
-            *counts.entry(asked.call.upstream.clone()).or_default() += 1;
+        let entries = self.0.borrow();
+        let http = entries.asked.iter().map(|asked| &asked.call.upstream);
+        for cluster in http.chain(entries.grpc.iter().map(|asked| &asked.callout.cluster)) {
+            *counts.entry(cluster.clone()).or_default() += 1;
         }
         counts
     }
 
     /// How many callouts there were.
     pub(super) fn len(&self) -> usize {
-        self.0.borrow().asked.len()
+        let Mark { http, grpc } = self.mark();
+        http.saturating_add(grpc)
+    }
+
+    /// Now.
+    pub(super) fn mark(&self) -> Mark {
+        let entries = self.0.borrow();
+        Mark { http: entries.asked.len(), grpc: entries.grpc.len() }
     }
 }
 
@@ -101,6 +140,7 @@ impl<'a> Services<'a> {
         let upstream = scenario.upstream.as_ref();
         Self {
             entries: scenario.services.iter().map(entry).collect(),
+            grpc: GrpcServices::new(&scenario.grpc_services),
             upstream: upstream.map_or_else(|| Reply::default().response(), Reply::response),
             upstream_delay: upstream.and_then(|reply| reply.delay).unwrap_or_default().unsigned_abs(),
             journal,
@@ -120,6 +160,18 @@ impl World for Services<'_> {
 
     fn called(&mut self, stream: Option<StreamId>, at: Duration, call: &HttpCall, status: Option<u16>, took: Duration) {
         self.journal.0.borrow_mut().asked.push(Asked { stream, at, call: call.clone(), took, status });
+    }
+
+    fn grpc_call(&mut self, call: &GrpcCall) -> GrpcOutcome {
+        self.grpc.call(call)
+    }
+
+    fn grpc_stream(&mut self, stream: &GrpcStream, sent: GrpcSent<'_>) -> Vec<(Duration, GrpcAnswer)> {
+        self.grpc.stream(stream, sent)
+    }
+
+    fn grpc_called(&mut self, stream: Option<StreamId>, _at: Duration, callout: GrpcCallout<'_>) {
+        self.journal.0.borrow_mut().grpc.push(GrpcAsked { stream, callout: grpc::observed(callout) });
     }
 
     fn serve(&mut self, request: &HttpRequest) -> HttpResponse {

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, fmt, time::Duration};
 
 use super::{
-    observed::{Exchange, Observed},
+    observed::{Exchange, Observed, ObservedGrpcCallout},
     request::ClientRequest,
     secrets::shown_headers,
     services::Asked,
@@ -91,6 +91,7 @@ pub(super) struct News {
     pub(super) trace: Vec<TraceLine>,
     pub(super) logs: VecDeque<LogLine>,
     pub(super) asked: VecDeque<Asked>,
+    pub(super) grpc_asked: VecDeque<ObservedGrpcCallout>,
     pub(super) served: VecDeque<HeaderMap>,
 }
 
@@ -148,6 +149,7 @@ impl Recorder {
         // Whatever no call has led to, or no trace was there for.
         std::mem::take(&mut news.served).iter().for_each(|headers| self.served(at, headers));
         std::mem::take(&mut news.asked).into_iter().for_each(|asked| self.asked(asked, at));
+        std::mem::take(&mut news.grpc_asked).iter().for_each(|asked| self.grpc_asked(asked, at));
         std::mem::take(&mut news.logs).iter().for_each(|line| self.logged(at, line));
     }
 
@@ -163,6 +165,8 @@ impl Recorder {
         }
         if call.starts_with("proxy_on_http_call_response") {
             self.replied(at);
+        } else if let Some(text) = grpc_reply(call) {
+            self.event(at, Party::Service, Party::Plugin, text);
         } else if call.starts_with("proxy_on_response_headers")
             && let Some(headers) = news.served.pop_front()
         {
@@ -203,6 +207,11 @@ impl Recorder {
                     self.asked(asked, at);
                 }
             }
+            "grpc_call" | "grpc_stream" if result == "0" => {
+                if let Some(asked) = news.grpc_asked.pop_front() {
+                    self.grpc_asked(&asked, at);
+                }
+            }
             "log" => {
                 // The line says it better than the call.
                 if let Some(line) = news.logs.pop_front() {
@@ -219,6 +228,12 @@ impl Recorder {
         self.event(at, Party::Plugin, Party::Service, text);
         self.waiting.push((self.asked, asked));
         self.asked += 1;
+    }
+
+    fn grpc_asked(&mut self, asked: &ObservedGrpcCallout, at: Duration) {
+        let metadata = shown_headers(&asked.metadata);
+        let text = if metadata.is_empty() { asked.to_string() } else { format!("{asked} [{metadata}]") };
+        self.event(at, Party::Plugin, Party::Service, text);
     }
 
     /// The first of the replies that are due reaches the plugin.
@@ -254,6 +269,17 @@ fn message(headers: &HeaderMap) -> String {
     };
     let rest = shown_headers(headers);
     if rest.is_empty() { first } else { format!("{first} [{rest}]") }
+}
+
+/// What a gRPC service says with a callback, whose arguments are the root context, the token, and a size or a status.
+fn grpc_reply(call: &str) -> Option<String> {
+    let (name, arguments) = call.strip_suffix(')')?.split_once('(')?;
+    let last = arguments.rsplit(", ").next()?;
+    match name {
+        "proxy_on_grpc_receive" => Some(format!("gRPC message of {last} bytes")),
+        "proxy_on_grpc_close" => Some(format!("gRPC status {last}")),
+        _ => None,
+    }
 }
 
 /// A function without what all have in common.

@@ -46,6 +46,15 @@ pub enum GrpcOutcome {
     Reset,
 }
 
+/// A gRPC callout that a plugin makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrpcCallout<'a> {
+    /// A call of one message.
+    Call(&'a GrpcCall),
+    /// A stream is opened.
+    Stream(&'a GrpcStream),
+}
+
 /// How a gRPC call ended: <https://grpc.io/docs/guides/status-codes/>.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrpcStatus {

@@ -49,6 +49,9 @@ impl Findings<'_> {
         if let (Some(expected), Some(found)) = (&expect.callouts, &exchange.callouts) {
             self.callouts(expected, name, found, &place.key("callouts"));
         }
+        if let (Some(expected), Some(found)) = (&expect.grpc_callouts, &exchange.grpc_callouts) {
+            self.grpc_callouts(expected, name, found, &place.key("grpcCallouts"));
+        }
         if let Some(lines) = exchange.logs.clone().and_then(|range| self.observed.logs.get(range)) {
             self.logs(&format!("during {name}"), (&expect.logs_contain, &expect.logs_lack), lines, place);
         }

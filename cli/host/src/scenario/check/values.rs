@@ -32,18 +32,29 @@ impl Findings<'_> {
         found: &HeaderMap,
         place: &Place,
     ) {
+        let [present_place, absent_place] = [place.key("headers"), place.key("headersAbsent")];
+        self.fields(("header", whose), (expected, &present_place), (absent, &absent_place), found);
+    }
+
+    /// The same of fields of any `kind`, each with where they are expected.
+    pub(super) fn fields(
+        &mut self,
+        (kind, whose): (&str, &str),
+        (expected, place): (&HeaderFields, &Place),
+        (absent, absent_place): (&[String], &Place),
+        found: &HeaderMap,
+    ) {
         for (name, values) in expected.iter() {
             let seen = values_of(found, name);
             if seen != values {
-                let what = format!("header {name} of {whose}");
-                self.fail(&what, listed(values), listed(&seen), &place.key("headers").key(name));
+                self.fail(&format!("{kind} {name} of {whose}"), listed(values), listed(&seen), &place.key(name));
             }
         }
         for (number, name) in absent.iter().enumerate() {
             let seen = values_of(found, name);
             if !seen.is_empty() {
-                let what = format!("header {name} of {whose}");
-                self.fail(&what, "absent", listed(&seen), &place.key("headersAbsent").item(number));
+                let what = format!("{kind} {name} of {whose}");
+                self.fail(&what, "absent", listed(&seen), &absent_place.item(number));
             }
         }
     }

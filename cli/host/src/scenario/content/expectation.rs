@@ -6,7 +6,7 @@ use super::{
         format::{Decision, EndingName, RequestExpectation, Scenario, StateExpectation},
         place::Place,
     },
-    Checked, check_duration, message, no,
+    Checked, check_duration, grpc, message, no,
 };
 
 pub(super) fn check_request(expect: &RequestExpectation, scenario: &Scenario, place: &Place) -> Checked {
@@ -66,6 +66,9 @@ pub(super) fn check_request(expect: &RequestExpectation, scenario: &Scenario, pl
             );
         }
     }
+    for (number, callout) in expect.grpc_callouts.iter().flatten().enumerate() {
+        grpc::check_callout(callout, scenario, &place.key("grpcCallouts").item(number))?;
+    }
     check_duration(expect.within, &place.key("within"))
 }
 
@@ -74,14 +77,23 @@ pub(super) fn check_state(expect: &StateExpectation, place: &Place) -> Checked {
 }
 
 fn check_headers(present: &HeaderFields, absent: &[String], place: &Place) -> Checked {
+    let [headers, headers_absent] = [place.key("headers"), place.key("headersAbsent")];
+    check_presence((present, &headers), (absent, &headers_absent))
+}
+
+/// Names that are expected to be there, and names that are not, each with where they stand.
+pub(super) fn check_presence(
+    (present, place): (&HeaderFields, &Place),
+    (absent, absent_place): (&[String], &Place),
+) -> Checked {
     for (name, _) in present.iter() {
-        message::check_name(name, &place.key("headers").key(name))?;
+        message::check_name(name, &place.key(name))?;
     }
     for (number, name) in absent.iter().enumerate() {
-        let here = place.key("headersAbsent").item(number);
+        let here = absent_place.item(number);
         message::check_name(name, &here)?;
         if present.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-            return no(&here, "`headers` expects this one to be there", "keep one of them");
+            return no(&here, "this one is expected to be there as well", "keep one of them");
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod expectation;
 mod gateway;
+mod grpc;
 mod message;
 
 use jiff::SignedDuration;
@@ -10,6 +11,8 @@ use super::{
     format::{Answer, PluginSetup, Request, Scenario, Service, Step},
     place::Place,
 };
+
+pub(super) use grpc::message_bytes;
 
 /// Something in a scenario that cannot be.
 pub(super) struct Impossible {
@@ -41,6 +44,9 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     for (number, service) in scenario.services.iter().enumerate() {
         check_service(service, &top.key("services").item(number))?;
     }
+    for (number, service) in scenario.grpc_services.iter().enumerate() {
+        grpc::check_service(service, &top.key("grpcServices").item(number))?;
+    }
     if let Some(upstream) = &scenario.upstream {
         message::check_reply(upstream, &top.key("upstream"))?;
     }
@@ -69,9 +75,7 @@ fn check_plugin(plugin: &PluginSetup, place: &Place) -> Checked {
 }
 
 fn check_service(service: &Service, place: &Place) -> Checked {
-    if service.cluster.is_empty() || service.cluster.contains(char::is_control) {
-        return no(&place.key("cluster"), "no cluster has this name", "name the cluster that the plugin calls");
-    }
+    check_cluster(&service.cluster, &place.key("cluster"))?;
     if let Some(path) = &service.path
         && (!path.starts_with('/') || path.contains(['?', '#']))
     {
@@ -85,6 +89,13 @@ fn check_service(service: &Service, place: &Place) -> Checked {
         Answer::Reply(reply) => message::check_reply(reply, &place.key("answer").key("reply")),
         Answer::Timeout | Answer::Refused | Answer::Reset | Answer::ResetMidway => Ok(()),
     }
+}
+
+fn check_cluster(name: &str, place: &Place) -> Checked {
+    if name.is_empty() || name.contains(char::is_control) {
+        return no(place, "no cluster has this name", "name the cluster that the plugin calls");
+    }
+    Ok(())
 }
 
 fn check_steps(scenario: &Scenario, place: &Place) -> Checked {

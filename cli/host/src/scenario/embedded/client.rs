@@ -8,7 +8,11 @@ use crate::{
 };
 
 use super::{
-    super::{request::ClientRequest, services::Services, timeline::Recorder},
+    super::{
+        request::ClientRequest,
+        services::{Mark, Services},
+        timeline::Recorder,
+    },
     name,
 };
 
@@ -26,7 +30,7 @@ pub(super) struct Client {
     pub(super) active: Duration,
     /// How many lines had been logged and callouts made before it came.
     pub(super) logs_before: usize,
-    pub(super) callouts_before: usize,
+    pub(super) callouts_before: Mark,
 }
 
 /// A piece of a request.

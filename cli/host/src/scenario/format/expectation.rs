@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::HeaderFields;
+use super::{GrpcCalloutExpectation, HeaderFields};
 
 /// What must become of a request. What is left out may be anything.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -42,8 +42,10 @@ pub struct RequestExpectation {
     pub details: Option<String>,
     /// The request as it reaches the upstream.
     pub upstream: Option<UpstreamExpectation>,
-    /// Exactly the callouts that it causes, in the order in which they are made; an empty list: none.
+    /// Exactly the HTTP callouts that it causes, in the order in which they are made; an empty list: none.
     pub callouts: Option<Vec<CalloutExpectation>>,
+    /// Exactly the gRPC callouts, the streams that it opens among them.
+    pub grpc_callouts: Option<Vec<GrpcCalloutExpectation>>,
     /// Texts that lines hold which the plugin logs meanwhile.
     #[serde(default)]
     pub logs_contain: Vec<String>,
@@ -135,7 +137,7 @@ pub struct StateExpectation {
     /// Shared data, by key; null: there is none.
     #[serde(default)]
     pub shared_data: BTreeMap<String, Option<String>>,
-    /// How many callouts were made so far, by cluster.
+    /// How many callouts were made so far, those of gRPC among them, by cluster.
     #[serde(default)]
     pub callouts: BTreeMap<String, u64>,
     /// Texts that lines hold which were logged so far.

@@ -31,6 +31,9 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if gateway.faults != FaultSetup::default() {
         return Some("Envoy brings no faults upon its plugins".to_owned());
     }
+    if !scenario.grpc_services.is_empty() {
+        return Some("gRPC services are there on the embedded gateway alone".to_owned());
+    }
     if requests().any(|request| request.worker.is_some_and(|worker| worker > 0)) {
         return Some("Envoy chooses the worker by itself".to_owned());
     }
@@ -91,6 +94,7 @@ mod tests {
             response: None,
             forwarded: None,
             callouts: None,
+            grpc_callouts: None,
             ending: Some(ending),
             details: String::new(),
             logs: None,
@@ -112,6 +116,10 @@ mod tests {
             ("steps: [{expect: {sharedData: {a: null}}}]".to_owned(), "Envoy shows nobody its shared data"),
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
             (format!("gateway: {{faults: {{allocations: 1}}}}\n{steps}"), "Envoy brings no faults upon its plugins"),
+            (
+                format!("grpcServices: [{{cluster: a, answer: timeout}}]\n{steps}"),
+                "gRPC services are there on the embedded gateway alone",
+            ),
             (
                 format!("services: [{{cluster: a, times: 1, answer: refused}}]\n{steps}"),
                 "a refuses connections only now and then",

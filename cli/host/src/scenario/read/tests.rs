@@ -17,6 +17,11 @@ fn request(lines: &str) -> String {
     )
 }
 
+/// A scenario with a gRPC service.
+fn grpc(service: &str) -> String {
+    format!("name: a\nplugin: {{}}\ngrpcServices: [{{cluster: a, {service}}}]\nsteps: []\n")
+}
+
 #[test]
 fn what_no_scenario_has_is_pointed_at() {
     let cases = [
@@ -76,6 +81,9 @@ fn what_cannot_be_is_pointed_at() {
         ("expect: {headers: {a: b}, headersAbsent: [A]}", "A"),
         ("expect: {logsContain: [abc], logsLack: [b]}", "b"),
         ("expect: {callouts: [{cluster: other}]}", "other"),
+        ("expect: {grpcCallouts: [{cluster: authz}]}", "authz"),
+        ("expect: {grpcCallouts: [{base64: YQ}]}", "YQ"),
+        ("expect: {grpcCallouts: [{metadata: {a: b}, metadataAbsent: [A]}]}", "A"),
         ("expect: {within: -1s}", "-1s"),
     ];
     for (lines, at) in of_request {
@@ -91,6 +99,13 @@ fn what_cannot_be_is_pointed_at() {
         ("name: a\nplugin: {}\ngateway: {faults: {trap: {callback: on_tick, call: 0}}}\nsteps: []\n", "0"),
         ("name: a\nplugin: {}\nservices: [{cluster: '', answer: timeout}]\nsteps: []\n", "''"),
         ("name: a\nplugin: {}\nservices: [{cluster: a, path: 'b', answer: timeout}]\nsteps: []\n", "'b'"),
+        (&grpc("service: a/b, answer: timeout"), "a/b"),
+        (&grpc("answer: {reply: {base64: '#'}}"), "'#'"),
+        (&grpc("answer: {reply: {base64: YQ==, message: a}}"), "YQ=="),
+        (&grpc("answer: {reply: {metadata: {grpc-status: b}}}"), "b"),
+        (&grpc("answer: {fail: {code: 0}}"), "0"),
+        (&grpc("answer: {fail: {code: 17}}"), "17"),
+        (&grpc("answer: {fail: {code: 1, delay: -1s}}"), "-1s"),
         ("name: a\nplugin: {}\nupstream: {status: 100}\nsteps: []\n", "100"),
         ("name: a\nplugin: {}\nupstream: {status: 204, body: a}\nsteps: []\n", "a"),
         ("name: a\nplugin: {}\nupstream: {status: 200, body: a, json: b}\nsteps: []\n", "b"),

@@ -1,0 +1,120 @@
+//! The gRPC services of a scenario.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::{
+    scenario::{
+        content::message_bytes,
+        format::{GrpcAnswerSetup, GrpcFailure, GrpcReply, GrpcService},
+        observed::ObservedGrpcCallout,
+    },
+    world::{GrpcAnswer, GrpcCall, GrpcCallout, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream},
+};
+
+/// The services.
+pub(super) struct GrpcServices<'a>(Vec<Entry<'a>>);
+
+/// An entry of the scenario's gRPC services.
+struct Entry<'a> {
+    service: &'a GrpcService,
+    /// How many calls it may still answer.
+    left: u32,
+}
+
+impl<'a> GrpcServices<'a> {
+    pub(super) fn new(services: &'a [GrpcService]) -> Self {
+        let entry = |service: &'a GrpcService| Entry { service, left: service.times.unwrap_or(u32::MAX) };
+        Self(services.iter().map(entry).collect())
+    }
+
+    /// What becomes of a call.
+    pub(super) fn call(&mut self, call: &GrpcCall) -> GrpcOutcome {
+        let fits = |entry: &&mut Entry<'_>| entry.left > 0 && entry.fits(&call.upstream, &call.service, &call.method);
+        let Some(entry) = self.0.iter_mut().find(fits) else { return GrpcOutcome::Refused };
+        entry.left = entry.left.saturating_sub(1);
+        match &entry.service.answer {
+            GrpcAnswerSetup::Reply(reply) => GrpcOutcome::Reply { message: reply.bytes(), delay: time(reply.delay) },
+            GrpcAnswerSetup::Fail(failure) => {
+                GrpcOutcome::Fail { status: failure.status(), delay: time(failure.delay) }
+            }
+            GrpcAnswerSetup::Timeout => GrpcOutcome::Timeout,
+            GrpcAnswerSetup::Refused => GrpcOutcome::Refused,
+            GrpcAnswerSetup::Reset => GrpcOutcome::Reset,
+        }
+    }
+
+    /// What a service does on a stream; which one it is stays the same for as long as the stream lives.
+    pub(super) fn stream(&self, stream: &GrpcStream, sent: GrpcSent<'_>) -> Vec<(Duration, GrpcAnswer)> {
+        let fits = |entry: &&Entry<'_>| entry.fits(&stream.upstream, &stream.service, &stream.method);
+        let answer = self.0.iter().find(fits).map_or(&GrpcAnswerSetup::Refused, |entry| &entry.service.answer);
+        let answer = match (answer, sent) {
+            (GrpcAnswerSetup::Reply(reply), sent) => reply.on_stream(sent).map(|answer| (time(reply.delay), answer)),
+            (GrpcAnswerSetup::Fail(failure), GrpcSent::Open) => {
+                let metadata = failure.trailing_metadata.pairs().collect();
+                Some((time(failure.delay), GrpcAnswer::Close { status: failure.status(), metadata }))
+            }
+            (GrpcAnswerSetup::Refused, GrpcSent::Open) => Some((Duration::ZERO, GrpcAnswer::Refused)),
+            (GrpcAnswerSetup::Reset, GrpcSent::Open) => Some((Duration::ZERO, GrpcAnswer::Reset)),
+            _ => None,
+        };
+        answer.into_iter().collect()
+    }
+}
+
+impl Entry<'_> {
+    fn fits(&self, cluster: &str, service: &str, method: &str) -> bool {
+        self.service.cluster == cluster
+            && self.service.service.as_ref().is_none_or(|wanted| wanted == service)
+            && self.service.method.as_ref().is_none_or(|wanted| wanted == method)
+    }
+}
+
+impl GrpcReply {
+    fn bytes(&self) -> Vec<u8> {
+        message_bytes(self.message.as_deref(), self.base64.as_deref()).unwrap_or_default()
+    }
+
+    fn on_stream(&self, sent: GrpcSent<'_>) -> Option<GrpcAnswer> {
+        match sent {
+            GrpcSent::Open if self.metadata.is_empty() => None,
+            GrpcSent::Open => Some(GrpcAnswer::Metadata(self.metadata.pairs().collect())),
+            GrpcSent::Message(_) => Some(GrpcAnswer::Message(self.bytes())),
+            GrpcSent::End => {
+                let metadata = self.trailing_metadata.pairs().collect();
+                Some(GrpcAnswer::Close { status: GrpcStatus::default(), metadata })
+            }
+        }
+    }
+}
+
+impl GrpcFailure {
+    fn status(&self) -> GrpcStatus {
+        GrpcStatus { code: self.code, message: self.message.clone() }
+    }
+}
+
+/// A callout as a scenario sees it.
+pub(super) fn observed(callout: GrpcCallout<'_>) -> ObservedGrpcCallout {
+    match callout {
+        GrpcCallout::Call(GrpcCall { upstream, service, method, metadata, message, .. }) => ObservedGrpcCallout {
+            cluster: upstream.clone(),
+            service: service.clone(),
+            method: method.clone(),
+            metadata: metadata.clone(),
+            message: Some(message.clone()),
+        },
+        GrpcCallout::Stream(GrpcStream { upstream, service, method, metadata }) => ObservedGrpcCallout {
+            cluster: upstream.clone(),
+            service: service.clone(),
+            method: method.clone(),
+            metadata: metadata.clone(),
+            message: None,
+        },
+    }
+}
+
+fn time(delay: Option<SignedDuration>) -> Duration {
+    delay.unwrap_or_default().unsigned_abs()
+}
