@@ -34,6 +34,9 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if !scenario.grpc_services.is_empty() {
         return Some("gRPC services are there on the embedded gateway alone".to_owned());
     }
+    if !gateway.shared_data_races.is_empty() {
+        return Some("nobody can get ahead of a plugin in Envoy on purpose (sharedDataRaces)".to_owned());
+    }
     if requests().any(|request| request.worker.is_some_and(|worker| worker > 0)) {
         return Some("Envoy chooses the worker by itself".to_owned());
     }
@@ -112,6 +115,10 @@ mod tests {
         for (more, expected) in [
             (format!("gateway: {{startsAt: '2026-01-01T00:00:00Z'}}\n{steps}"), "it sets the clock (startsAt)"),
             (format!("gateway: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
+            (
+                format!("gateway: {{sharedDataRaces: [{{key: a, value: b}}]}}\n{steps}"),
+                "nobody can get ahead of a plugin in Envoy on purpose (sharedDataRaces)",
+            ),
             (format!("expect: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
             ("steps: [{expect: {sharedData: {a: null}}}]".to_owned(), "Envoy shows nobody its shared data"),
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
