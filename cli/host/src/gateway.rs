@@ -16,6 +16,7 @@ mod worker;
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    attributes,
     clock::VirtualClock,
     headers::HeaderMap,
     logs::LogLine,
@@ -59,6 +60,8 @@ pub struct Gateway<W> {
 pub struct GatewayConfig {
     /// When the gateway starts.
     pub clock: VirtualClock,
+    /// What the plugins are told of where they run.
+    pub surroundings: attributes::Surroundings,
     /// How many workers it has, each with VMs of its own; at least one is started.
     pub workers: usize,
     /// Which VMs it makes beside theirs.
@@ -89,6 +92,11 @@ impl<W: World> Gateway<W> {
     pub fn with_clusters(self, names: impl IntoIterator<Item = String>) -> Self {
         self.shared.get().clusters = Some(names.into_iter().collect());
         self
+    }
+
+    /// Puts the gateway into other surroundings; what is underway sees them too.
+    pub fn set_surroundings(&mut self, surroundings: attributes::Surroundings) {
+        self.shared.get().surroundings = surroundings;
     }
 
     /// What the plugins have logged since this was last asked, or since the last outcome of a stream of the same worker.

@@ -7,6 +7,7 @@
 //! Where Envoy and the proxy-wasm ABI specification v0.2.1 differ, this follows Envoy.
 
 mod abi;
+mod attributes;
 mod cache;
 mod clock;
 mod compiler;
@@ -31,6 +32,9 @@ mod wasi;
 mod world;
 
 pub use abi::{AbiVersion, Action, BufferType, LogLevel, MapType, MetricType, Status, StreamType};
+pub use attributes::{
+    AttributeValue, Certificate, Connection, Direction, Listener, Metadata, Node, Route, Surroundings, Tls, Upstream,
+};
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};

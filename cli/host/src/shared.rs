@@ -6,7 +6,10 @@ use std::{
     rc::Rc,
 };
 
-use crate::{clock::VirtualClock, logs::Logs, metrics::Metrics, shared_data::SharedData, shared_queues::SharedQueues};
+use crate::{
+    attributes::Surroundings, clock::VirtualClock, logs::Logs, metrics::Metrics, shared_data::SharedData,
+    shared_queues::SharedQueues,
+};
 
 /// A handle to what is shared; every VM of a gateway has one.
 #[derive(Clone)]
@@ -17,6 +20,7 @@ pub(crate) struct SharedState {
     pub(crate) clock: VirtualClock,
     /// The clusters that there are; `None`: all.
     pub(crate) clusters: Option<BTreeSet<String>>,
+    pub(crate) surroundings: Surroundings,
     pub(crate) data: SharedData,
     pub(crate) queues: SharedQueues,
     pub(crate) metrics: Metrics,
@@ -28,6 +32,7 @@ impl Shared {
         Self(Rc::new(RefCell::new(SharedState {
             clock,
             clusters: None,
+            surroundings: Surroundings::default(),
             data,
             queues: SharedQueues::default(),
             metrics: Metrics::default(),

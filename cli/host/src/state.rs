@@ -10,6 +10,7 @@ use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 use crate::{
     abi::{LogLevel, StreamType},
+    attributes::StreamInfo,
     headers::HeaderMap,
     logs::LogLine,
     metrics::MetricIds,
@@ -105,6 +106,7 @@ pub(crate) struct Stream {
     pub(crate) response: Message,
     /// While the stream is logged, what there was of headers can be read, and no longer be changed.
     pub(crate) logging: bool,
+    pub(crate) info: StreamInfo,
 }
 
 /// What of a message has been shown to the plugin, and what of it the plugin may see and change at this moment: Envoy
@@ -199,8 +201,26 @@ impl VmState {
 
 impl Stream {
     /// Nothing of it has been shown yet.
-    pub(crate) fn new(root: u32, number: u32, stage: usize) -> Self {
-        Self { root, number, stage, request: Message::default(), response: Message::default(), logging: false }
+    pub(crate) fn new(root: u32, number: u32, stage: usize, info: StreamInfo) -> Self {
+        let (request, response) = (Message::default(), Message::default());
+        Self { root, number, stage, request, response, logging: false, info }
+    }
+}
+
+impl Stream {
+    /// The request's headers, where the plugin may see them at this moment.
+    pub(crate) fn request_headers(&self) -> Option<&HeaderMap> {
+        self.request.headers.as_ref().filter(|_| self.logging || self.request.headers_open)
+    }
+
+    /// The response's headers, where the plugin may see them at this moment.
+    pub(crate) fn response_headers(&self) -> Option<&HeaderMap> {
+        self.response.headers.as_ref().filter(|_| self.logging || self.response.headers_open)
+    }
+
+    /// The response's trailers, where the plugin may see them at this moment.
+    pub(crate) fn response_trailers(&self) -> Option<&HeaderMap> {
+        self.response.trailers.as_ref().filter(|_| self.logging || self.response.trailers_open)
     }
 }
 

@@ -15,6 +15,7 @@ mod outcome;
 mod plugin;
 mod process;
 mod service;
+mod surroundings;
 mod table;
 mod traces;
 

@@ -145,7 +145,12 @@ impl Drop for Envoy {
 
 pub(crate) fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Value {
     json!({
-        "node": {"id": "gwauthz", "cluster": "gwauthz"},
+        "node": {
+            "id": "gateway-0",
+            "cluster": "gateways",
+            "metadata": {"LABELS": {"app": "gateway"}},
+            "locality": {"region": "here"},
+        },
         "admin": {"address": socket("127.0.0.1:0".parse().expect("an address"))},
         "static_resources": {
             "listeners": listeners.iter().map(|wanted| listener(plugin, wanted)).collect::<Vec<_>>(),
@@ -154,7 +159,10 @@ pub(crate) fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str
                 "connect_timeout": "2s",
                 "load_assignment": {
                     "cluster_name": name,
-                    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(*address)}}]}],
+                    "endpoints": [{"lb_endpoints": [{
+                        "endpoint": {"address": socket(*address)},
+                        "metadata": {"filter_metadata": {"gwauthz": {"c": "d"}}},
+                    }]}],
                 },
             })).collect::<Vec<_>>(),
         },
@@ -165,6 +173,7 @@ pub(crate) fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str
 fn listener(plugin: &Path, wanted: &Listener) -> Value {
     json!({
         "name": wanted.name,
+        "traffic_direction": "OUTBOUND",
         "address": socket("127.0.0.1:0".parse().expect("an address")),
         "filter_chains": [{"filters": [{
             "name": "http",
@@ -175,7 +184,12 @@ fn listener(plugin: &Path, wanted: &Listener) -> Value {
                 "route_config": {"virtual_hosts": [{
                     "name": "all",
                     "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}],
+                    "routes": [{
+                        "name": "everything",
+                        "match": {"prefix": "/"},
+                        "route": {"cluster": "upstream"},
+                        "metadata": {"filter_metadata": {"gwauthz": {"a": [1.5, true, "b"]}}},
+                    }],
                 }]},
                 "http_filters": [{
                     "name": "gwauthz",

@@ -22,6 +22,7 @@ use crate::{
     plugin::PLUGIN,
     process::{Envoy, Listener, NOBODY},
     service::{Reply, Service},
+    surroundings::configured,
     table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Setup, TOKEN},
 };
 
@@ -168,6 +169,7 @@ pub(crate) fn call(line: &str) -> Option<(&str, &str)> {
 /// The calls of the embedded gateway's only worker, then what its clients got.
 fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let plugin = Plugin::new(&compiled(module), plugin_config.to_string());
+    let plugin = Plugin { name: "gwauthz".to_owned(), ..plugin };
     let mut gateway = gateway([plugin], Startup::AsEnvoy);
     let answers = sent(&mut gateway, requests);
     let worker = gateway.take_trace().into_iter().filter(|line| line.thread == Thread::Worker(0));
@@ -184,6 +186,7 @@ pub(crate) fn gateway(chain: impl IntoIterator<Item = Plugin>, startup: Startup)
     let config = GatewayConfig {
         clock: VirtualClock::starting_at(SystemTime::now()),
         startup,
+        surroundings: configured(),
         trace: true,
         ..GatewayConfig::default()
     };

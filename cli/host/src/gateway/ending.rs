@@ -1,6 +1,6 @@
 //! How a stream comes to its end: answers in the upstream's place, failures, the last callbacks.
 
-use crate::{headers::HeaderMap, state::LocalResponse, world::HttpResponse};
+use crate::{attributes::ResponseFacts, headers::HeaderMap, state::LocalResponse, world::HttpResponse};
 
 use super::{
     exchange::{Exchange, Spot, Way},
@@ -8,6 +8,9 @@ use super::{
     outcome::Ending,
     worker::Worker,
 };
+
+/// What Envoy calls an answer in the place of a plugin that has trapped.
+const FAILED: &str = "wasm_fail_stream";
 
 impl Worker {
     /// Sends a plugin's own answer. A second one hangs the client where the first was given in a callback of the request;
@@ -45,6 +48,12 @@ impl Worker {
             stage.request.stop();
             stage.response = Half::default();
         }
+        let details = match &ending {
+            // Envoy lets no space into its access log's fields.
+            Ending::Answered(local) => local.details.replace(' ', "_"),
+            _ => FAILED.to_owned(),
+        };
+        exchange.info.get().response = Some(ResponseFacts { code: response.status().into(), details });
         let bodiless = response.body.is_empty();
         if exchange.responding {
             exchange.response.take(Part::Headers(response.headers), bodiless);
@@ -61,7 +70,9 @@ impl Worker {
 
     /// Ends a stream, in Envoy's order: every plugin logs it, then each is done with it and deletes it.
     pub(super) fn finish(&mut self, stream: u32, ending: Ending) {
+        let now = self.vms.now();
         let Some(exchange) = self.live(stream) else { return };
+        exchange.info.get().ended = Some(now);
         exchange.ending = Some(ending);
         let stages: Vec<_> =
             (0..exchange.stages.len()).map(|stage| Spot { stream, stage, way: Way::Request }).collect();

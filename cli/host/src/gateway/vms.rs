@@ -214,7 +214,7 @@ impl Vms {
         hosted.roots.iter_mut().find(|known| known.context == root)
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.around.shared.get().clock.now()
     }
 

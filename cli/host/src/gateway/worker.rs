@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use crate::{
     abi::StreamType,
+    attributes::{ResponseFacts, StreamInfo},
     downstream,
     headers::HeaderMap,
     plugin::{FailStrategy, Plugin},
@@ -31,6 +32,9 @@ pub(super) struct Worker {
     /// Streams whose request has passed the chain whole, and which the gateway has not picked up yet.
     pub(super) forwarded: Vec<u32>,
 }
+
+/// What Envoy calls a response that its upstream gave.
+const VIA_UPSTREAM: &str = "via_upstream";
 
 impl Worker {
     /// A worker without plugins.
@@ -77,7 +81,8 @@ impl Worker {
         self.next_stream += 1;
         let stages = self.stages();
         let head = headers.first(b":method") == Some(b"HEAD");
-        self.streams.insert(number, Exchange { stages, head, ..Exchange::default() });
+        let info = StreamInfo::begun(self.vms.now());
+        self.streams.insert(number, Exchange { stages, head, info, ..Exchange::default() });
         if let Some(refusal) = downstream::refusal(&headers) {
             if let Some(exchange) = self.streams.get_mut(&number) {
                 exchange.refused = downstream::logged(&headers, &refusal);
@@ -102,6 +107,9 @@ impl Worker {
 
     /// A further piece of the request arrives from the client.
     pub(super) fn receive_request(&mut self, stream: u32, part: Part, end: bool) {
+        if let (Some(exchange), Part::Data(chunk)) = (self.live(stream), &part) {
+            exchange.info.get().received += chunk.len();
+        }
         self.deliver(Some(Spot { stream, stage: 0, way: Way::Request }), stream, part, end);
         self.carry_out_effects();
     }
@@ -109,6 +117,10 @@ impl Worker {
     /// The response arrives from the upstream, as HTTP/1.1 brings it: Envoy sees the end of a body behind it.
     pub(super) fn receive_response(&mut self, stream: u32, response: HttpResponse) {
         let (bodiless, trailerless) = (response.body.is_empty(), response.trailers.is_empty());
+        if let Some(exchange) = self.live(stream) {
+            let (code, details) = (response.status().into(), VIA_UPSTREAM.to_owned());
+            exchange.info.get().response = Some(ResponseFacts { code, details });
+        }
         self.respond(stream, Part::Headers(response.headers), bodiless && trailerless);
         if !bodiless {
             self.respond(stream, Part::Data(response.body), false);
@@ -208,7 +220,11 @@ impl Worker {
     }
 
     pub(super) fn respond(&mut self, stream: u32, part: Part, end: bool) {
+        let now = self.vms.now();
         let Some(exchange) = self.live(stream) else { return };
+        if end {
+            exchange.info.get().answered = Some(now);
+        }
         exchange.responding = true;
         let last = exchange.stages.len().checked_sub(1);
         self.deliver(last.map(|stage| Spot { stream, stage, way: Way::Response }), stream, part, end);

@@ -10,6 +10,7 @@ mod headers;
 mod http_calls;
 mod logging;
 mod metrics;
+mod properties;
 mod shared_data;
 mod shared_queues;
 mod streams;
@@ -75,8 +76,6 @@ import_table! {
         grpc_send(token: u32, message: u32, message_size: u32, end_of_stream: u32);
         grpc_cancel(token: u32);
         grpc_close(token: u32);
-        get_property(path: u32, path_size: u32, data_out: u32, size_out: u32);
-        set_property(path: u32, path_size: u32, value: u32, value_size: u32);
         call_foreign_function(name: u32, name_size: u32, arguments: u32, arguments_size: u32, data_out: u32, size_out: u32);
     }
     contexts {
@@ -138,6 +137,10 @@ import_table! {
         record_metric(id: u32, value: u64);
         increment_metric(id: u32, offset: u64);
         get_metric(id: u32, value_out: u32);
+    }
+    properties {
+        get_property(path: u32, path_size: u32, data_out: u32, size_out: u32);
+        set_property(path: u32, path_size: u32, value: u32, value_size: u32);
     }
 }
 
