@@ -80,13 +80,17 @@ impl<'a, 'b> Guest<'a, 'b> {
     /// Nothing is allocated for no data: the pointer is 0 then.
     pub(crate) fn give(&mut self, data: &[u8], pointer_out: u32, size_out: u32) -> HostResult {
         let size = u32::try_from(data.len()).map_err(|_| Status::InternalFailure)?;
-        let mut pointer = 0;
-        if size > 0 {
-            pointer = self.allocate(size)?;
-            self.write(pointer, data)?;
-        }
+        let pointer = if data.is_empty() { 0 } else { self.place(data)? };
         self.write_u32(pointer_out, pointer)?;
         self.write_u32(size_out, size)
+    }
+
+    /// Puts `data` into memory that the guest allocates, be it none; gives where.
+    pub(crate) fn place(&mut self, data: &[u8]) -> Result<u32, Stop> {
+        let size = u32::try_from(data.len()).map_err(|_| Status::InternalFailure)?;
+        let pointer = self.allocate(size)?;
+        self.write(pointer, data)?;
+        Ok(pointer)
     }
 
     fn allocate(&mut self, size: u32) -> Result<u32, Stop> {

@@ -12,6 +12,7 @@ mod cache;
 mod clock;
 mod compiler;
 mod downstream;
+mod foreign;
 mod gateway;
 mod guest;
 mod headers;
@@ -38,6 +39,7 @@ pub use attributes::{
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};
+pub use foreign::{ForeignCall, ForeignReply};
 pub use gateway::{
     Callout, Cost, Ending, Gateway, GatewayConfig, Outcome, Part, Refusal, StartError, Startup, StreamId,
 };

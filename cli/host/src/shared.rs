@@ -2,13 +2,13 @@
 
 use std::{
     cell::{RefCell, RefMut},
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
 use crate::{
-    attributes::Surroundings, clock::VirtualClock, logs::Logs, metrics::Metrics, shared_data::SharedData,
-    shared_queues::SharedQueues,
+    attributes::Surroundings, clock::VirtualClock, foreign::ForeignReply, logs::Logs, metrics::Metrics,
+    shared_data::SharedData, shared_queues::SharedQueues,
 };
 
 /// A handle to what is shared; every VM of a gateway has one.
@@ -21,6 +21,8 @@ pub(crate) struct SharedState {
     /// The clusters that there are; `None`: all.
     pub(crate) clusters: Option<BTreeSet<String>>,
     pub(crate) surroundings: Surroundings,
+    /// What scenarios provide, by name.
+    pub(crate) foreign_functions: BTreeMap<String, ForeignReply>,
     pub(crate) data: SharedData,
     pub(crate) queues: SharedQueues,
     pub(crate) metrics: Metrics,
@@ -33,6 +35,7 @@ impl Shared {
             clock,
             clusters: None,
             surroundings: Surroundings::default(),
+            foreign_functions: BTreeMap::new(),
             data,
             queues: SharedQueues::default(),
             metrics: Metrics::default(),

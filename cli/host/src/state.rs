@@ -11,6 +11,7 @@ use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 use crate::{
     abi::{LogLevel, StreamType},
     attributes::StreamInfo,
+    foreign::ForeignCalls,
     headers::HeaderMap,
     logs::LogLine,
     metrics::MetricIds,
@@ -61,6 +62,13 @@ pub(crate) struct VmState {
     pub(crate) effects: VecDeque<(u32, Effect)>,
     /// The reply that `on_http_call_response` is about, while it runs.
     pub(crate) call_reply: Option<HttpResponse>,
+    /// What `get_status` tells by root context: the code and the message of the last callout that says so.
+    pub(crate) call_status: BTreeMap<u32, (u32, &'static str)>,
+    /// Properties that contexts have declared, and whether they are read-only.
+    pub(crate) declared: BTreeMap<(u32, Vec<u8>), bool>,
+    pub(crate) foreign_calls: ForeignCalls,
+    /// The arguments that `on_foreign_function` is about, while it runs.
+    pub(crate) call_data: Vec<u8>,
     /// Callouts that the gateway has not picked up yet.
     pub(crate) dispatched: Vec<Dispatched>,
     pub(crate) next_call_token: u32,
@@ -146,6 +154,10 @@ impl VmState {
             streams: BTreeMap::new(),
             effects: VecDeque::new(),
             call_reply: None,
+            call_status: BTreeMap::new(),
+            declared: BTreeMap::new(),
+            foreign_calls: ForeignCalls::default(),
+            call_data: Vec::new(),
             dispatched: Vec::new(),
             next_call_token: 0,
             ticks: BTreeMap::new(),
@@ -178,6 +190,12 @@ impl VmState {
     pub(crate) fn stream(&mut self) -> Option<&mut Stream> {
         let context = self.context();
         self.streams.get_mut(&context)
+    }
+
+    /// A stream has been deleted, and with it what the plugin has declared on its behalf.
+    pub(crate) fn forget_stream(&mut self, context: u32) {
+        self.streams.remove(&context);
+        self.declared.retain(|(of, _), _| *of != context);
     }
 
     /// The root context of the context on whose behalf the guest calls.

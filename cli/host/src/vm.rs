@@ -69,6 +69,7 @@ struct Callbacks {
     on_response_trailers: Callback<(u32, u32), u32>,
     on_http_call_response: Callback<(u32, u32, u32, u32, u32), ()>,
     on_queue_ready: Callback<(u32, u32), ()>,
+    on_foreign_function: Callback<(u32, u32, u32), ()>,
     on_log: Callback<u32, ()>,
     on_done: Callback<u32, u32>,
     on_delete: Callback<u32, ()>,
@@ -215,6 +216,13 @@ impl Vm {
         self.call("proxy_on_http_call_response", callback.as_ref(), arguments).map(drop)
     }
 
+    pub(crate) fn on_foreign_function(&mut self, root: u32, function: u32, arguments: usize) -> Result<(), Fault> {
+        self.enter(root);
+        let callback = self.callbacks.on_foreign_function.clone();
+        let arguments = (root, function, wire_size(arguments));
+        self.call("proxy_on_foreign_function", callback.as_ref(), arguments).map(drop)
+    }
+
     pub(crate) fn on_queue_ready(&mut self, root: u32, queue: u32) -> Result<(), Fault> {
         self.enter(root);
         let callback = self.callbacks.on_queue_ready.clone();
@@ -325,6 +333,10 @@ impl Callbacks {
             on_response_trailers: optional(instance, store, "proxy_on_response_trailers")?,
             on_http_call_response: optional(instance, store, "proxy_on_http_call_response")?,
             on_queue_ready: optional(instance, store, "proxy_on_queue_ready")?,
+            on_foreign_function: match abi {
+                AbiVersion::V0_1_0 => None,
+                AbiVersion::V0_2_0 | AbiVersion::V0_2_1 => optional(instance, store, "proxy_on_foreign_function")?,
+            },
             on_log: optional(instance, store, "proxy_on_log")?,
             on_done: optional(instance, store, "proxy_on_done")?,
             on_delete: optional(instance, store, "proxy_on_delete")?,

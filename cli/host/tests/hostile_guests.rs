@@ -41,7 +41,7 @@ fn guest_with(allocator: &str, functions: &str) -> Vec<u8> {
             (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
             (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
             (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
-            (import "env" "proxy_grpc_cancel" (func $grpc_cancel (param i32) (result i32)))
+            (import "env" "proxy_call_foreign_function" (func $call_foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
             (memory (export "memory") 1)
             (func (export "proxy_abi_version_0_2_1"))
             {allocator}
@@ -183,12 +183,15 @@ fn values_out_of_range_are_bad_arguments() {
 #[test]
 fn a_function_that_is_not_there_yet_says_so_by_name() {
     let module = guest(
-        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (call $answer (i32.add (i32.const 200) (call $grpc_cancel (i32.const 0)))) (i32.const 1))"#,
+        r#"(data (i32.const 64) "sign")
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $answer (i32.add (i32.const 200)
+                (call $call_foreign (i32.const 64) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))
+            (i32.const 1))"#,
     );
     let outcome = request(&module);
-    assert_eq!(outcome.response.status(), 212);
-    assert_eq!(outcome.unimplemented, ["proxy_grpc_cancel"]);
+    assert_eq!(outcome.response.status(), 201);
+    assert_eq!(outcome.unimplemented, ["sign"]);
 }
 
 #[test]

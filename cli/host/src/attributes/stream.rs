@@ -73,9 +73,11 @@ impl FilterState {
         self.states.get(name).map(|state| state.value.as_slice())
     }
 
-    /// Keeps a value under a name, unless the one that is there cannot be changed or a bound is passed.
+    /// Keeps a value under a name, unless the one that is there cannot be changed or a bound is passed. Whether it can be
+    /// changed is settled by the first that is set.
     pub(crate) fn set(&mut self, name: Vec<u8>, value: Vec<u8>, read_only: bool) -> Result<(), Status> {
         let old = self.states.get(&name);
+        let read_only = read_only && old.is_none();
         if old.is_some_and(|state| state.read_only) {
             return Err(Status::BadArgument);
         }

@@ -119,7 +119,7 @@ impl Worker {
             self.call(Some(spot.stream), vm, |vm| {
                 vm.on_done(context)?;
                 vm.on_delete(context)?;
-                vm.state().streams.remove(&context);
+                vm.state().forget_stream(context);
                 Ok(())
             });
         }

@@ -53,6 +53,7 @@ impl<W: World> Gateway<W> {
     pub fn unconfigured(config: GatewayConfig, world: W) -> Self {
         let shared = Shared::new(config.clock, SharedData::new(config.shared_data, config.races));
         shared.get().surroundings = config.surroundings;
+        shared.get().foreign_functions = config.foreign_functions;
         let recorder = Recorder::new(config.trace, config.profile);
         let around = Surroundings { shared: shared.clone(), recorder: recorder.clone() };
         let serving = config.workers.max(1);

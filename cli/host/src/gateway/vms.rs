@@ -256,6 +256,17 @@ impl Vms {
         sharing.flat_map(|hosted| &hosted.roots).any(|root| root.filters > 0 && root.plugin.is_same_as(plugin))
     }
 
+    /// Every root context of a plugin.
+    pub(super) fn roots(&mut self) -> Vec<RootId> {
+        let worker = self.worker;
+        let vms = self.list.iter_mut().filter_map(|hosted| Some((hosted.number, hosted.vm.as_mut().ok()?)));
+        let roots = vms.flat_map(|(number, vm)| {
+            let id = VmId { worker, number };
+            vm.state().roots.keys().map(move |context| RootId { vm: id, context: *context }).collect::<Vec<_>>()
+        });
+        roots.collect()
+    }
+
     /// Whether a root context lives.
     pub(super) fn has(&mut self, root: RootId) -> bool {
         self.vm(root.vm.number).is_ok_and(|vm| vm.state().roots.contains_key(&root.context))

@@ -9,7 +9,7 @@ use crate::{
     headers::HeaderMap,
     plugin::{FailStrategy, Plugin},
     state::Effect,
-    thread::Thread,
+    thread::{RootId, Thread},
     vm::{Fault, Vm},
     world::HttpResponse,
 };
@@ -33,6 +33,8 @@ pub(super) struct Worker {
     pub(super) forwarded: Vec<u32>,
 }
 
+/// The code that `get_status` tells of a callout that was reset: a status of Envoy's own, outside of the specification.
+const BROKEN_CONNECTION: u32 = 11;
 /// What Envoy calls a response that its upstream gave.
 const VIA_UPSTREAM: &str = "via_upstream";
 
@@ -148,6 +150,19 @@ impl Worker {
         self.carry_out_effects();
     }
 
+    /// Foreign functions that plugins have registered for are called.
+    pub(super) fn foreign_function(&mut self, function: u32, arguments: &[u8]) {
+        for RootId { vm, context } in self.vms.roots() {
+            self.call(None, vm.number, |vm| {
+                vm.state().call_data = arguments.to_vec();
+                let result = vm.on_foreign_function(context, function, arguments.len());
+                vm.state().call_data = Vec::new();
+                result
+            });
+        }
+        self.carry_out_effects();
+    }
+
     /// A callout that was made on behalf of `stream` is replied to; `None`: it was reset.
     pub(super) fn reply(
         &mut self,
@@ -161,9 +176,18 @@ impl Worker {
             .as_ref()
             .map_or((0, 0, 0), |response| (response.headers.len(), response.body.len(), response.trailers.len()));
         self.call(stream, vm, |vm| {
-            vm.state().call_reply = response;
+            let state = vm.state();
+            if response.is_none() {
+                state.call_status.insert(root, (BROKEN_CONNECTION, "reset"));
+            }
+            state.call_reply = response;
             let result = vm.on_http_call_response(root, token, sizes.0, sizes.1, sizes.2);
-            vm.state().call_reply = None;
+            let state = vm.state();
+            state.call_reply = None;
+            // The code stays, as in Envoy.
+            if let Some((_, message)) = state.call_status.get_mut(&root) {
+                *message = "";
+            }
             result
         });
         self.carry_out_effects();

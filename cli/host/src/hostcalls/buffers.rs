@@ -78,10 +78,8 @@ fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
             .filter(|_| state.configuring == Some(state.context()))
             .map(|plugin| plugin.configuration.as_slice())
             .ok_or(Status::NotFound),
-        BufferType::DownstreamData
-        | BufferType::UpstreamData
-        | BufferType::GrpcReceiveBuffer
-        | BufferType::CallData => Ok(&[]),
+        BufferType::CallData => Ok(&state.call_data),
+        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::GrpcReceiveBuffer => Ok(&[]),
     }
 }
 

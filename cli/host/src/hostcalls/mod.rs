@@ -6,6 +6,7 @@
 mod buffers;
 mod clocks;
 mod contexts;
+mod foreign;
 mod headers;
 mod http_calls;
 mod logging;
@@ -76,7 +77,6 @@ import_table! {
         grpc_send(token: u32, message: u32, message_size: u32, end_of_stream: u32);
         grpc_cancel(token: u32);
         grpc_close(token: u32);
-        call_foreign_function(name: u32, name_size: u32, arguments: u32, arguments_size: u32, data_out: u32, size_out: u32);
     }
     contexts {
         done();
@@ -141,6 +141,9 @@ import_table! {
     properties {
         get_property(path: u32, path_size: u32, data_out: u32, size_out: u32);
         set_property(path: u32, path_size: u32, value: u32, value_size: u32);
+    }
+    foreign {
+        call_foreign_function(name: u32, name_size: u32, arguments: u32, arguments_size: u32, data_out: u32, size_out: u32);
     }
 }
 

@@ -35,7 +35,10 @@ pub(super) fn set_property(
     value_size: u32,
 ) -> HostResult {
     let (path, value) = (guest.read(path, path_size)?, guest.read(value, value_size)?);
-    let stream = guest.state().stream().ok_or(Status::NotFound)?;
+    let state = guest.state();
     let name = [b"wasm.", path.as_slice()].concat();
-    Ok(stream.info.get().filter_state.set(name, value, false)?)
+    let declared = (state.root().context, path);
+    let read_only = state.declared.get(&declared).is_some_and(|read_only| *read_only);
+    let stream = state.stream().ok_or(Status::NotFound)?;
+    Ok(stream.info.get().filter_state.set(name, value, read_only)?)
 }

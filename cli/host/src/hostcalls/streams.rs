@@ -43,9 +43,12 @@ pub(super) fn clear_route_cache(_guest: &mut Guest<'_, '_>) -> HostResult {
     Ok(())
 }
 
-/// The status of the last gRPC callout, of which there is none.
-pub(super) fn get_status(guest: &mut Guest<'_, '_>, _code_out: u32, _data_out: u32, _size_out: u32) -> HostResult {
-    not_yet(guest, "proxy_get_status")
+/// The status of the last gRPC callout, or of the last HTTP callout that was reset.
+pub(super) fn get_status(guest: &mut Guest<'_, '_>, code_out: u32, data_out: u32, size_out: u32) -> HostResult {
+    let state = guest.state();
+    let (code, message) = state.call_status.get(&state.root().context).copied().unwrap_or_default();
+    guest.write_u32(code_out, code)?;
+    guest.give(message.as_bytes(), data_out, size_out)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the ABI's signature")]
@@ -87,9 +90,4 @@ fn push(guest: &mut Guest<'_, '_>, effect: Effect) -> HostResult {
     }
     state.effects.push_back((state.context(), effect));
     Ok(())
-}
-
-fn not_yet(guest: &mut Guest<'_, '_>, name: &'static str) -> HostResult {
-    guest.state().unimplemented.insert(name);
-    Err(Status::Unimplemented.into())
 }
