@@ -36,6 +36,14 @@ impl<'a, 'b> Guest<'a, 'b> {
         guest
     }
 
+    /// Whether the guest may call this function now: while it starts, few are allowed.
+    pub(crate) fn check_start(&mut self, module: &str, name: &str, allowed: bool) -> wasmtime::Result<()> {
+        if self.state().starting && !allowed {
+            wasmtime::bail!("called `{module}.{name}`, which no module may before its first context is created");
+        }
+        Ok(())
+    }
+
     pub(crate) fn state(&mut self) -> &mut VmState {
         self.caller.data_mut()
     }

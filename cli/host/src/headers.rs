@@ -113,7 +113,7 @@ impl HeaderMap {
             data = rest;
             pairs.push((name.to_ascii_lowercase(), value.to_vec()));
         }
-        Ok(Self(pairs))
+        if data.is_empty() { Ok(Self(pairs)) } else { Err(Status::BadArgument) }
     }
 }
 
@@ -185,6 +185,7 @@ mod tests {
             b"\xff\xff\xff\xff",
             b"\x01\0\0\0\x05\0\0\0\0\0\0\0a\0\0",
             b"\x01\0\0\0\x01\0\0\0\0\0\0\0axx",
+            b"\x01\0\0\0\x01\0\0\0\0\0\0\0a\0\0\0",
         ] {
             assert!(HeaderMap::decode(wire).is_err(), "{wire:?}");
         }

@@ -51,6 +51,8 @@ pub(crate) struct VmState {
     /// Root contexts that nobody needs any more, and with which the guest is not done yet.
     pub(crate) leaving: BTreeSet<u32>,
     next_context: u32,
+    /// Whether the module's start function runs, which may call little.
+    pub(crate) starting: bool,
     /// The root context that is being configured: its configuration is there only then.
     pub(crate) configuring: Option<u32>,
     /// The context whose callback runs.
@@ -148,6 +150,7 @@ impl VmState {
             roots: BTreeMap::new(),
             leaving: BTreeSet::new(),
             next_context: 1,
+            starting: false,
             configuring: None,
             current_context: 0,
             effective_context: 0,

@@ -106,17 +106,21 @@ impl Vm {
         Ok(vm)
     }
 
-    /// `_initialize` and then `main`, or else `_start`, as Envoy does.
+    /// `_initialize` and then `main` or `__main_void`, or else `_start`, as Envoy does.
     fn initialize(&mut self, instance: &Instance) -> Result<(), ModuleError> {
         let trapped = |fault: Fault| ModuleError::TrapAtStart(Box::new(fault));
+        self.state().starting = true;
         if let Some(initialize) = optional::<(), ()>(instance, &mut self.store, "_initialize")? {
             self.call("_initialize", Some(&initialize), ()).map_err(trapped)?;
-            // Envoy ignores a `main` of another type.
-            let main = instance.get_func(&mut self.store, "main").and_then(|main| main.typed(&self.store).ok());
-            self.call::<(u32, u32), u32>("main", main.as_ref(), (0, 0)).map_err(trapped)?;
+            if let Some(main) = optional::<(u32, u32), u32>(instance, &mut self.store, "main")? {
+                self.call("main", Some(&main), (0, 0)).map_err(trapped)?;
+            } else if let Some(main) = optional::<(), u32>(instance, &mut self.store, "__main_void")? {
+                self.call("__main_void", Some(&main), ()).map_err(trapped)?;
+            }
         } else if let Some(start) = optional::<(), ()>(instance, &mut self.store, "_start")? {
             self.call("_start", Some(&start), ()).map_err(trapped)?;
         }
+        self.state().starting = false;
         Ok(())
     }
 

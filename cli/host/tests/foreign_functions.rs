@@ -105,7 +105,7 @@ fn a_reset_callout_leaves_its_code() {
             (call $tell))
         (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
             (call $status)
-            (call $say (call $http_call (i32.const 64) (i32.const 5) (i32.const 128) (i32.const 64) (i32.const 0) (i32.const 0)
+            (call $say (call $http_call (i32.const 64) (i32.const 5) (i32.const 128) (i32.const 61) (i32.const 0) (i32.const 0)
                 (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 24)))
             (i32.const 1))
         (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32) (call $status))

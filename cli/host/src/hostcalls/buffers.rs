@@ -58,9 +58,11 @@ pub(super) fn get_buffer_status(guest: &mut Guest<'_, '_>, buffer: u32, length_o
     guest.write_u32(flags_out, 0)
 }
 
-/// ABI 0.1.0: the plugin's configuration.
+/// ABI 0.1.0: the plugin's configuration while it is configured, the VM's otherwise.
 pub(super) fn get_configuration(guest: &mut Guest<'_, '_>, data_out: u32, size_out: u32) -> HostResult {
-    let data = guest.state().plugin().map(|plugin| plugin.configuration.clone()).unwrap_or_default();
+    let state = guest.state();
+    let configured = state.plugin().filter(|_| state.configuring == Some(state.context()));
+    let data = configured.map_or(&state.maker.vm_configuration, |plugin| &plugin.configuration).clone();
     guest.give(&data, data_out, size_out)
 }
 

@@ -6,6 +6,7 @@
 mod buffers;
 mod clocks;
 mod contexts;
+mod emscripten;
 mod foreign;
 mod headers;
 mod http_calls;
@@ -19,7 +20,7 @@ mod streams;
 use wasmtime::{Caller, Linker};
 
 use crate::{
-    abi::Status,
+    abi::{AbiVersion, Status},
     guest::{Guest, HostResult, Stop},
     state::VmState,
 };
@@ -34,18 +35,20 @@ macro_rules! import_table {
         $($section:ident { $($name:ident ($($arg:ident: $ty:ty),*);)+ })+
     ) => {
         /// Every function of the table, with its prefix.
-        pub(crate) const NAMES: &[&str] = &[
+        const NAMES: &[&str] = &[
             $($(concat!("proxy_", stringify!($name)),)+)+
             $(concat!("proxy_", stringify!($missing)),)+
         ];
 
         /// Puts the whole table into a linker.
         pub(crate) fn define(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
+            emscripten::define(linker)?;
             $($(
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($name)), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
                     let mut guest = Guest::enter(&mut caller);
                     let name = concat!("proxy_", stringify!($name));
                     guest.state().trace.host_called(MODULE, name, &($($arg,)*));
+                    guest.check_start(MODULE, name, name == "proxy_log")?;
                     let result = $section::$name(&mut guest, $($arg),*);
                     leave(&mut guest, name, result)
                 })?;
@@ -55,6 +58,7 @@ macro_rules! import_table {
                     let mut guest = Guest::enter(&mut caller);
                     let name = concat!("proxy_", stringify!($missing));
                     guest.state().trace.host_called(MODULE, name, &($($missing_arg,)*));
+                    guest.check_start(MODULE, name, false)?;
                     guest.state().unimplemented.insert(name);
                     leave(&mut guest, name, Err(Stop::Status(Status::Unimplemented)))
                 })?;
@@ -147,13 +151,34 @@ import_table! {
     }
 }
 
+/// Functions that not every version of the ABI has. Envoy refuses a module that imports one of another version than it
+/// marks.
+const VERSIONED: [(&str, &[AbiVersion]); 7] = [
+    ("proxy_get_configuration", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_request", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_response", &[AbiVersion::V0_1_0]),
+    ("proxy_clear_route_cache", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_stream", &[AbiVersion::V0_2_0, AbiVersion::V0_2_1]),
+    ("proxy_close_stream", &[AbiVersion::V0_2_0, AbiVersion::V0_2_1]),
+    ("proxy_get_log_level", &[AbiVersion::V0_2_1]),
+];
+
+/// The versions of the ABI that have a function; none of them where there is no such function.
+pub(crate) fn versions(name: &str) -> &'static [AbiVersion] {
+    if let Some((_, versions)) = VERSIONED.iter().find(|(versioned, _)| *versioned == name) {
+        return versions;
+    }
+    let known = NAMES.contains(&name) || emscripten::NAMES.contains(&name);
+    if known { &AbiVersion::ALL } else { &[] }
+}
+
 fn leave(guest: &mut Guest<'_, '_>, name: &str, result: HostResult) -> wasmtime::Result<u32> {
     let status = match result {
         Ok(()) => Status::Ok as u32,
         Err(Stop::Status(status)) => status as u32,
         Err(Stop::Trap(trap)) => return Err(trap),
     };
-    guest.state().trace.host_returned(MODULE, name, status);
+    guest.state().trace.host_returned(MODULE, name, &status);
     Ok(status)
 }
 
