@@ -76,13 +76,12 @@ pub(crate) fn check(module: &Module) -> Result<AbiVersion, ModuleError> {
 
 /// The first version that the module marks with a function, as Envoy chooses.
 fn abi_version(module: &Module) -> Result<AbiVersion, ModuleError> {
-    let functions = module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
-    let mut marked =
-        functions.filter_map(|export| AbiVersion::ALL.into_iter().find(|abi| abi.marker() == export.name()));
-    if let Some(version) = marked.next() {
+    let functions = || module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
+    let marked = |name| AbiVersion::ALL.into_iter().find(|version| version.marker() == name);
+    if let Some(version) = functions().find_map(|export| marked(export.name())) {
         return Ok(version);
     }
-    let marker = module.exports().map(|export| export.name()).find(|name| name.starts_with("proxy_abi_version_"));
+    let marker = functions().map(|export| export.name()).find(|name| name.starts_with("proxy_abi_version_"));
     let found = marker
         .map_or_else(|| "no ABI version marker".to_owned(), |name| format!("it marks `{name}`, which Envoy refuses"));
     Err(ModuleError::NoAbiVersion { found })

@@ -11,6 +11,7 @@ mod chains;
 mod embedded;
 mod gateway;
 mod http;
+mod modules;
 mod outcome;
 mod plugin;
 mod process;
