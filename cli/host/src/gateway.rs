@@ -21,6 +21,7 @@ use crate::{
     foreign::{ForeignCall, ForeignReply},
     headers::HeaderMap,
     logs::LogLine,
+    profile::Profile,
     shared::Shared,
     shared_data::{SharedDataRace, SharedEntry},
     state::Dispatched,
@@ -61,6 +62,8 @@ pub struct Gateway<W> {
 pub struct GatewayConfig {
     /// When the gateway starts.
     pub clock: VirtualClock,
+    /// Whom it follows where the specification and Envoy differ.
+    pub follows: Profile,
     /// What the plugins are told of where they run.
     pub surroundings: attributes::Surroundings,
     /// Foreign functions that the plugins can call, by name, beside Envoy's own or in their place.

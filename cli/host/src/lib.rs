@@ -4,7 +4,7 @@
 //! bytes -> Compiler -> Module -> Gateway::start (VM, configuration) -> Gateway::request -> Outcome
 //! ```
 //!
-//! Where Envoy and the proxy-wasm ABI specification v0.2.1 differ, this follows Envoy.
+//! Where Envoy and the proxy-wasm ABI specification v0.2.1 differ, this follows Envoy, unless its [`Profile`] says otherwise.
 
 mod abi;
 mod attributes;
@@ -21,6 +21,7 @@ mod logs;
 mod metrics;
 mod module;
 mod plugin;
+mod profile;
 pub mod scenario;
 mod shared;
 mod shared_data;
@@ -48,6 +49,7 @@ pub use logs::LogLine;
 pub use metrics::{MetricReading, MetricValue};
 pub use module::ModuleError;
 pub use plugin::{FailStrategy, Plugin};
+pub use profile::Profile;
 pub use shared_data::{SharedDataRace, SharedEntry};
 pub use state::LocalResponse;
 pub use thread::Thread;

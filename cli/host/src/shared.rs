@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     attributes::Surroundings, clock::VirtualClock, foreign::ForeignReply, logs::Logs, metrics::Metrics,
-    shared_data::SharedData, shared_queues::SharedQueues,
+    profile::Profile, shared_data::SharedData, shared_queues::SharedQueues,
 };
 
 /// A handle to what is shared; every VM of a gateway has one.
@@ -20,6 +20,7 @@ pub(crate) struct SharedState {
     pub(crate) clock: VirtualClock,
     /// The clusters that there are; `None`: all.
     pub(crate) clusters: Option<BTreeSet<String>>,
+    pub(crate) profile: Profile,
     pub(crate) surroundings: Surroundings,
     /// What scenarios provide, by name.
     pub(crate) foreign_functions: BTreeMap<String, ForeignReply>,
@@ -34,6 +35,7 @@ impl Shared {
         Self(Rc::new(RefCell::new(SharedState {
             clock,
             clusters: None,
+            profile: Profile::default(),
             surroundings: Surroundings::default(),
             foreign_functions: BTreeMap::new(),
             data,

@@ -16,6 +16,7 @@ use crate::{
     logs::LogLine,
     metrics::MetricIds,
     plugin::Plugin,
+    profile::Profile,
     shared::Shared,
     thread::{RootId, Thread, VmId},
     trace::{Recorder, Trace},
@@ -53,6 +54,8 @@ pub(crate) struct VmState {
     next_context: u32,
     /// Whether the module's start function runs, which may call little.
     pub(crate) starting: bool,
+    /// Whether `on_vm_start` runs.
+    pub(crate) starting_vm: bool,
     /// The root context that is being configured: its configuration is there only then.
     pub(crate) configuring: Option<u32>,
     /// The context whose callback runs.
@@ -151,6 +154,7 @@ impl VmState {
             leaving: BTreeSet::new(),
             next_context: 1,
             starting: false,
+            starting_vm: false,
             configuring: None,
             current_context: 0,
             effective_context: 0,
@@ -193,6 +197,11 @@ impl VmState {
     pub(crate) fn stream(&mut self) -> Option<&mut Stream> {
         let context = self.context();
         self.streams.get_mut(&context)
+    }
+
+    /// Whether the gateway follows the specification where Envoy differs.
+    pub(crate) fn follows_spec(&self) -> bool {
+        self.shared.get().profile == Profile::Spec
     }
 
     /// A stream has been deleted, and with it what the plugin has declared on its behalf.

@@ -96,7 +96,12 @@ impl Vm {
             .ok_or(ModuleError::MissingExport { what: "a memory exported as `memory`" })?;
         store.data_mut().memory = Some(memory);
         let mut allocate = None;
-        for name in ["proxy_on_memory_allocate", "malloc"] {
+        let mut names = ["proxy_on_memory_allocate", "malloc"];
+        if store.data().follows_spec() {
+            names.reverse();
+        }
+        // The last one that there is counts.
+        for name in names {
             allocate = optional(&instance, &mut store, name)?.map(|function| (name, function)).or(allocate);
         }
         store.data_mut().allocate = allocate;
@@ -148,8 +153,11 @@ impl Vm {
     pub(crate) fn on_vm_start(&mut self, root: u32) -> Result<bool, Fault> {
         let size = wire_size(self.state().maker.vm_configuration.len());
         self.enter(root);
+        self.state().starting_vm = true;
         let callback = self.callbacks.on_vm_start.clone();
-        Ok(self.call("proxy_on_vm_start", callback.as_ref(), (root, size))? != Some(0))
+        let accepted = self.call("proxy_on_vm_start", callback.as_ref(), (root, size))? != Some(0);
+        self.state().starting_vm = false;
+        Ok(accepted)
     }
 
     /// Whether the plugin accepts its configuration.

@@ -1,6 +1,8 @@
 //! How a stream comes to its end: answers in the upstream's place, failures, the last callbacks.
 
-use crate::{attributes::ResponseFacts, headers::HeaderMap, state::LocalResponse, world::HttpResponse};
+use crate::{
+    attributes::ResponseFacts, headers::HeaderMap, profile::Profile, state::LocalResponse, world::HttpResponse,
+};
 
 use super::{
     exchange::{Exchange, Spot, Way},
@@ -68,7 +70,8 @@ impl Worker {
         }
     }
 
-    /// Ends a stream, in Envoy's order: every plugin logs it, then each is done with it and deletes it.
+    /// Ends a stream, in Envoy's order: every plugin logs it, then each is done with it and deletes it. By the specification,
+    /// each is done with it before it logs it.
     pub(super) fn finish(&mut self, stream: u32, ending: Ending) {
         let now = self.vms.now();
         let Some(exchange) = self.live(stream) else { return };
@@ -76,10 +79,17 @@ impl Worker {
         exchange.ending = Some(ending);
         let stages: Vec<_> =
             (0..exchange.stages.len()).map(|stage| Spot { stream, stage, way: Way::Request }).collect();
+        let done_first = self.vms.profile() == Profile::Spec;
         for spot in &stages {
+            if done_first {
+                self.be_done(*spot);
+            }
             self.log(*spot);
         }
         for spot in stages {
+            if !done_first {
+                self.be_done(spot);
+            }
             self.delete(spot);
         }
     }
@@ -114,10 +124,16 @@ impl Worker {
         Some((request, response))
     }
 
+    fn be_done(&mut self, spot: Spot) {
+        if let Some((vm, context)) = self.seat(spot) {
+            self.begin(spot);
+            self.call(Some(spot.stream), vm, |vm| vm.on_done(context));
+        }
+    }
+
     fn delete(&mut self, spot: Spot) {
         if let Some((vm, context)) = self.seat(spot) {
             self.call(Some(spot.stream), vm, |vm| {
-                vm.on_done(context)?;
                 vm.on_delete(context)?;
                 vm.state().forget_stream(context);
                 Ok(())

@@ -5,6 +5,7 @@ use std::{rc::Rc, time::Duration};
 use crate::{
     module::ModuleError,
     plugin::{FailStrategy, Plugin},
+    profile::Profile,
     shared::Shared,
     state::{Effect, VmState},
     thread::{RootId, Thread, VmId},
@@ -212,6 +213,11 @@ impl Vms {
     fn root(&mut self, vm: u32, root: u32) -> Option<&mut Root> {
         let hosted = self.list.iter_mut().find(|hosted| hosted.number == vm)?;
         hosted.roots.iter_mut().find(|known| known.context == root)
+    }
+
+    /// Whom the gateway follows.
+    pub(super) fn profile(&self) -> Profile {
+        self.around.shared.get().profile
     }
 
     pub(super) fn now(&self) -> Duration {

@@ -59,7 +59,8 @@ impl Worker {
     }
 
     fn show_pieces(&mut self, spot: Spot) {
-        while let Some((part, end)) = self.half(spot).and_then(Half::next) {
+        let profile = self.vms.profile();
+        while let Some((part, end)) = self.half(spot).and_then(|half| half.next(profile)) {
             let at = part.held();
             let Some((vm, context)) = self.seat(spot) else {
                 self.pass_by_or_fail(spot, part, end);

@@ -15,6 +15,9 @@ pub(super) fn get_buffer_bytes(
     size_out: u32,
 ) -> HostResult {
     let buffer = BufferType::try_from(buffer)?;
+    if guest.state().follows_spec() && start.checked_add(max).is_none() {
+        return Err(Status::BadArgument.into());
+    }
     let bytes = buffer_of(guest.state(), buffer)?;
     let range = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
     // An end behind 2^32 is one behind the end.
@@ -22,7 +25,7 @@ pub(super) fn get_buffer_bytes(
     guest.give(&data, data_out, size_out)
 }
 
-/// Replaces `size` bytes from `start`: all of them, or a prefix of nothing at either end. In the middle Envoy refuses.
+/// Replaces `size` bytes from `start`. In the middle Envoy refuses.
 pub(super) fn set_buffer_bytes(
     guest: &mut Guest<'_, '_>,
     buffer: u32,
@@ -34,6 +37,7 @@ pub(super) fn set_buffer_bytes(
     let buffer = BufferType::try_from(buffer)?;
     buffer_of(guest.state(), buffer)?;
     let data = guest.read(data, data_size)?;
+    let anywhere = guest.state().follows_spec();
     let message = guest.state().stream().and_then(|stream| match buffer {
         BufferType::HttpRequestBody => Some(&mut stream.request),
         BufferType::HttpResponseBody => Some(&mut stream.response),
@@ -45,6 +49,8 @@ pub(super) fn set_buffer_bytes(
         target.splice(..size.min(target.len()), data);
     } else if start >= target.len() {
         target.extend(data);
+    } else if anywhere {
+        target.splice(start..start.saturating_add(size).min(target.len()), data);
     } else {
         return Err(Status::BadArgument.into());
     }
@@ -66,25 +72,28 @@ pub(super) fn get_configuration(guest: &mut Guest<'_, '_>, data_out: u32, size_o
     guest.give(&data, data_out, size_out)
 }
 
-/// The bytes of a buffer; those of a body that is not there at this moment are none, as in Envoy.
+/// The bytes of a buffer. Those of a body that is not there at this moment are none in Envoy, and not found by the
+/// specification.
 fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
+    let absent = if state.follows_spec() { Err(Status::NotFound) } else { Ok([].as_slice()) };
     match buffer {
-        BufferType::HttpRequestBody => Ok(body_of(state.stream().map(|stream| &stream.request))),
-        BufferType::HttpResponseBody => Ok(body_of(state.stream().map(|stream| &stream.response))),
+        BufferType::HttpRequestBody => body_of(state.stream().map(|stream| &stream.request)).map_or(absent, Ok),
+        BufferType::HttpResponseBody => body_of(state.stream().map(|stream| &stream.response)).map_or(absent, Ok),
         BufferType::HttpCallResponseBody => {
             state.call_reply.as_ref().map(|reply| reply.body.as_slice()).ok_or(Status::NotFound)
         }
-        BufferType::VmConfiguration => Ok(&state.maker.vm_configuration),
+        BufferType::VmConfiguration if state.starting_vm => Ok(&state.maker.vm_configuration),
+        BufferType::VmConfiguration => absent.map(|_| state.maker.vm_configuration.as_slice()),
         BufferType::PluginConfiguration => state
             .plugin()
             .filter(|_| state.configuring == Some(state.context()))
             .map(|plugin| plugin.configuration.as_slice())
             .ok_or(Status::NotFound),
         BufferType::CallData => Ok(&state.call_data),
-        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::GrpcReceiveBuffer => Ok(&[]),
+        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::GrpcReceiveBuffer => absent,
     }
 }
 
-fn body_of(message: Option<&Message>) -> &[u8] {
-    message.filter(|message| message.body_open).map_or(&[], |message| &message.body)
+fn body_of(message: Option<&Message>) -> Option<&[u8]> {
+    message.filter(|message| message.body_open).map(|message| message.body.as_slice())
 }

@@ -43,10 +43,14 @@ pub(super) fn clear_route_cache(_guest: &mut Guest<'_, '_>) -> HostResult {
     Ok(())
 }
 
-/// The status of the last gRPC callout, or of the last HTTP callout that was reset.
+/// The status of the last gRPC callout, or of the last HTTP callout that was reset; by the specification, that of the reply
+/// that the plugin is told of.
 pub(super) fn get_status(guest: &mut Guest<'_, '_>, code_out: u32, data_out: u32, size_out: u32) -> HostResult {
     let state = guest.state();
-    let (code, message) = state.call_status.get(&state.root().context).copied().unwrap_or_default();
+    let (mut code, message) = state.call_status.get(&state.root().context).copied().unwrap_or_default();
+    if let Some(reply) = state.call_reply.as_ref().filter(|_| state.follows_spec()) {
+        code = reply.status().into();
+    }
     guest.write_u32(code_out, code)?;
     guest.give(message.as_bytes(), data_out, size_out)
 }
