@@ -86,13 +86,11 @@ impl Envoy {
     }
 
     fn spawn(bootstrap: &Value) -> Self {
-        let bin = env::var_os("GWAUTHZ_INTEROP_BIN")
-            .expect("GWAUTHZ_INTEROP_BIN names the folder of envoy: run `cargo xtask test`");
         let folder = TempDir::new().expect("a temporary folder");
         let file = |name: &str| folder.path().join(name);
         fs::write(file("bootstrap.json"), bootstrap.to_string()).expect("write the bootstrap");
         let log = fs::File::create(file("log")).expect("create the log");
-        let process = Command::new(PathBuf::from(bin).join("envoy"))
+        let process = Command::new(tool("envoy"))
             .arg("--config-path")
             .arg(file("bootstrap.json"))
             .arg("--admin-address-path")
@@ -141,6 +139,12 @@ impl Drop for Envoy {
             eprintln!("envoy's log:\n{}", self.log());
         }
     }
+}
+
+/// A program of the interop tests.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let bin = env::var_os("GWAUTHZ_INTEROP_BIN");
+    PathBuf::from(bin.expect("GWAUTHZ_INTEROP_BIN names the folder of the tools: run `cargo xtask test`")).join(name)
 }
 
 pub(crate) fn bootstrap(plugin: &Path, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Value {

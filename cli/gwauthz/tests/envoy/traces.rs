@@ -5,6 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -20,7 +21,7 @@ use crate::{
     embedded::{received, text_response},
     http::Request,
     plugin::PLUGIN,
-    process::{Envoy, Listener, NOBODY},
+    process::{Envoy, Listener, NOBODY, tool},
     service::{Reply, Service},
     surroundings::configured,
     table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Setup, TOKEN},
@@ -58,6 +59,29 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_the_plugin() {
     let requests = [Request::get("/orders"), Request::get("/public/logo.svg"), with_token];
     let difference = difference(&PLUGIN, &Setup::Refused.plugin_config(), &requests);
     assert_eq!(difference, None);
+}
+
+/// The module that the AssemblyScript fixture is compiled to: a command that allocates with `malloc` and is of ABI 0.2.0.
+#[test]
+#[ignore = "needs Envoy and AssemblyScript: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_make_the_same_calls_with_assemblyscript() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let module = folder.path().join("module.wasm");
+    let compiler = tool("assemblyscript").canonicalize().expect("the compiler");
+    let packages = compiler.ancestors().find(|folder| folder.ends_with("node_modules")).expect("its packages");
+    let compiled = Command::new(&compiler)
+        .args(["index.ts", "--explicitStart", "--use", "abort=abort_proc_exit", "--baseDir"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/assemblyscript"))
+        .arg("--path")
+        .arg(packages)
+        .arg("--binaryFile")
+        .arg(&module)
+        .output()
+        .expect("run the compiler");
+    assert!(module.exists(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let pieces = Request::get("/second").posting_in_pieces("01", "23");
+    let requests = [Request::get("/first?a=b"), Request::get("/forbidden"), pieces];
+    assert_eq!(difference(&module, &json!({}), &requests), None);
 }
 
 /// Guests by name: each file of the folder behind the prelude, but for those that are whole modules.
