@@ -52,6 +52,8 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l method -d 'Met
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l path -d 'Path of the request, with its query' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l header -d 'Header of the request; may be given several times, and twice with one name' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l authz -d 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l profile -d 'Whom the gateway follows where Envoy and the specification of the ABI differ' -r -f -a "envoy\t''
+spec\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l requests -d 'How many requests are measured' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l against -d 'Measure this module too, in turns with the first' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l baseline -d 'Compare with a result that `--format json` printed earlier' -r -F
@@ -156,6 +158,8 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l method -d 'Meth
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l path -d 'Path of the request, with its query' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l header -d 'Header of the request; may be given several times, and twice with one name' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l authz -d 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l profile -d 'Whom the gateway follows where Envoy and the specification of the ABI differ' -r -f -a "envoy\t''
+spec\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l expect -d 'Which decision is the right one' -r -f -a "allow\t''
 deny\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l format -d 'How to print the result' -r -f -a "human\t'For people'
@@ -181,6 +185,8 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l method -d 'Met
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l path -d 'Path of the request, with its query' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l header -d 'Header of the request; may be given several times, and twice with one name' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l authz -d 'How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask' -r
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l profile -d 'Whom the gateway follows where Envoy and the specification of the ABI differ' -r -f -a "envoy\t''
+spec\t''"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l against -d 'Compare with the log of a real Envoy that served the same request first' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
 always\t''

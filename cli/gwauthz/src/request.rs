@@ -8,9 +8,9 @@ use std::{
     time::SystemTime,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use gwauthz_host::{
-    Gateway, GatewayConfig, HttpRequest, LogLine, Metering, Module, Plugin, StartError, VirtualClock, World,
+    Gateway, GatewayConfig, HttpRequest, LogLine, Metering, Module, Plugin, Profile, StartError, VirtualClock, World,
 };
 use gwauthz_lint::{DeployedPlugin, deployed_plugins};
 
@@ -56,9 +56,19 @@ pub(crate) struct RequestArgs {
     /// How the authorization service answers: a status, timeout, refused, reset, or the URL of a real one to ask
     #[arg(long, value_name = "ANSWER", default_value = "200")]
     authz: Authz,
+    /// Whom the gateway follows where Envoy and the specification of the ABI differ
+    #[arg(long, value_name = "PROFILE", default_value = "envoy")]
+    profile: Followed,
     /// Compile the module anew, and do not keep what was compiled
     #[arg(long)]
     no_cache: bool,
+}
+
+/// A [`Profile`], as it is named on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Followed {
+    Envoy,
+    Spec,
 }
 
 /// What the plugin is configured with where no manifest is named.
@@ -68,6 +78,7 @@ const DEFAULT_CONFIG: &str = r#"{"cluster":"outbound|8080||jwt-auth-service.defa
 pub(crate) struct Bench {
     module: Module,
     config: String,
+    profile: Profile,
 }
 
 impl Bench {
@@ -78,7 +89,8 @@ impl Bench {
 
     /// Starts a gateway of this kind with the plugin; its clock shows the time of day.
     pub(crate) fn start_with<W: World>(&self, services: W, config: GatewayConfig) -> Result<Gateway<W>, Failure> {
-        let config = GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), ..config };
+        let clock = VirtualClock::starting_at(SystemTime::now());
+        let config = GatewayConfig { clock, follows: self.profile, ..config };
         Ok(Gateway::start([Plugin::new(&self.module, self.config.as_str())], config, services)?)
     }
 
@@ -115,7 +127,11 @@ impl RequestArgs {
             None => DEFAULT_CONFIG.to_owned(),
         };
         let module = module::compiler(!self.no_cache, metering, terminal)?.compile(&module.bytes)?;
-        Ok(Bench { module, config })
+        let profile = match self.profile {
+            Followed::Envoy => Profile::Envoy,
+            Followed::Spec => Profile::Spec,
+        };
+        Ok(Bench { module, config, profile })
     }
 
     /// The module that is named, or the plugin of this project.

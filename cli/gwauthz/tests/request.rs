@@ -322,6 +322,11 @@ fn a_trace_is_printed_and_compared() {
         "{calls}"
     );
 
+    let place = |calls: &str, call: &str| calls.lines().position(|line| line.starts_with(call)).unwrap();
+    let spec = String::from_utf8(trace(&["--profile", "spec"]).stdout).unwrap();
+    let (log, done) = ("[host->vm] proxy_on_log(", "[host->vm] proxy_on_done(");
+    assert!(place(&calls, log) < place(&calls, done) && place(&spec, done) < place(&spec, log), "{spec}");
+
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("envoy.log");
     let against = |text: String| {

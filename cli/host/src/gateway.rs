@@ -19,10 +19,13 @@ mod worker;
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    attributes,
     clock::VirtualClock,
     faults::Faults,
+    foreign::{ForeignCall, ForeignReply},
     headers::HeaderMap,
     logs::LogLine,
+    profile::Profile,
     shared::Shared,
     shared_data::{SharedDataRace, SharedEntry},
     state::Dispatched,
@@ -64,6 +67,12 @@ pub struct Gateway<W> {
 pub struct GatewayConfig {
     /// When the gateway starts.
     pub clock: VirtualClock,
+    /// Whom it follows where the specification and Envoy differ.
+    pub follows: Profile,
+    /// What the plugins are told of where they run.
+    pub surroundings: attributes::Surroundings,
+    /// Foreign functions that the plugins can call, by name, beside Envoy's own or in their place.
+    pub foreign_functions: BTreeMap<String, ForeignReply>,
     /// How many workers it has, each with VMs of its own; at least one is started.
     pub workers: usize,
     /// Which VMs it makes beside theirs.
@@ -100,6 +109,25 @@ impl<W: World> Gateway<W> {
     pub fn with_clusters(self, names: impl IntoIterator<Item = String>) -> Self {
         self.shared.get().clusters = Some(names.into_iter().collect());
         self
+    }
+
+    /// Puts the gateway into other surroundings; what is underway sees them too.
+    pub fn set_surroundings(&mut self, surroundings: attributes::Surroundings) {
+        self.shared.get().surroundings = surroundings;
+    }
+
+    /// The foreign functions that the plugins have called since this was last asked, VM by VM; at most 4096 calls and 1 MiB
+    /// a VM.
+    pub fn take_foreign_calls(&mut self) -> Vec<ForeignCall> {
+        let hosted = self.workers.iter_mut().flat_map(|worker| worker.vms.hosted());
+        hosted.filter_map(|hosted| hosted.vm.as_mut().ok()).flat_map(|vm| vm.state().foreign_calls.take()).collect()
+    }
+
+    /// Calls `on_foreign_function` of every plugin in a worker; they read the arguments from buffer 8. Nothing in Envoy does
+    /// that by itself. Workers are numbered as in [`Self::open`].
+    pub fn call_foreign_function(&mut self, worker: usize, function: u32, arguments: &[u8]) {
+        let number = worker.checked_rem(self.serving).unwrap_or_default();
+        self.on(number, |worker| worker.foreign_function(function, arguments));
     }
 
     /// What the plugins have logged since this was last asked, or since the last outcome of a stream of the same worker.

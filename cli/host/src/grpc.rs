@@ -205,9 +205,21 @@ impl GrpcCallouts {
         self.statuses.get(&root).cloned().unwrap_or_default()
     }
 
+    /// What is told of the callout that the root context is called back about, whatever its protocol.
+    pub(crate) fn set_status(&mut self, root: u32, status: GrpcStatus) {
+        self.statuses.insert(root, status);
+    }
+
+    /// The callback has returned: the code of a status stays, its message goes.
+    pub(crate) fn clear_message(&mut self, root: u32) {
+        if let Some(status) = self.statuses.get_mut(&root) {
+            status.message.clear();
+        }
+    }
+
     /// The service has closed the callout, which the plugin is about to hear.
     pub(crate) fn closing(&mut self, root: u32, token: u32, status: GrpcStatus) {
-        self.statuses.insert(root, status);
+        self.set_status(root, status);
         if let Some(exchange) = self.exchange(token) {
             exchange.remote_closed = true;
         }
@@ -215,9 +227,7 @@ impl GrpcCallouts {
 
     /// The plugin has heard of a callout's end, which is forgotten; a stream whose side of the plugin is open stays.
     pub(crate) fn closed(&mut self, root: u32, token: u32) {
-        if let Some(status) = self.statuses.get_mut(&root) {
-            status.message.clear();
-        }
+        self.clear_message(root);
         if !matches!(self.open.get(&token), Some(Callout::Stream(exchange)) if !exchange.local_closed) {
             self.open.remove(&token);
         }

@@ -46,8 +46,16 @@ impl<'a, 'b> Guest<'a, 'b> {
     /// The function returns.
     pub(crate) fn returned(&mut self, number: u64, module: &str, function: &str, result: u32) {
         let state = self.state();
-        state.trace.host_returned(module, function, result);
+        state.trace.host_returned(module, function, &result);
         state.last_calls.returned(number, result);
+    }
+
+    /// Whether the guest may call this function now: while it starts, few are allowed.
+    pub(crate) fn check_start(&mut self, module: &str, name: &str, allowed: bool) -> wasmtime::Result<()> {
+        if self.state().starting && !allowed {
+            wasmtime::bail!("called `{module}.{name}`, which no module may before its first context is created");
+        }
+        Ok(())
     }
 
     pub(crate) fn state(&mut self) -> &mut VmState {
@@ -94,13 +102,17 @@ impl<'a, 'b> Guest<'a, 'b> {
     /// Nothing is allocated for no data: the pointer is 0 then.
     pub(crate) fn give(&mut self, data: &[u8], pointer_out: u32, size_out: u32) -> HostResult {
         let size = u32::try_from(data.len()).map_err(|_| Status::InternalFailure)?;
-        let mut pointer = 0;
-        if size > 0 {
-            pointer = self.allocate(size)?;
-            self.write(pointer, data)?;
-        }
+        let pointer = if data.is_empty() { 0 } else { self.place(data)? };
         self.write_u32(pointer_out, pointer)?;
         self.write_u32(size_out, size)
+    }
+
+    /// Puts `data` into memory that the guest allocates, be it none; gives where.
+    pub(crate) fn place(&mut self, data: &[u8]) -> Result<u32, Stop> {
+        let size = u32::try_from(data.len()).map_err(|_| Status::InternalFailure)?;
+        let pointer = self.allocate(size)?;
+        self.write(pointer, data)?;
+        Ok(pointer)
     }
 
     fn allocate(&mut self, size: u32) -> Result<u32, Stop> {

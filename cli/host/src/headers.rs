@@ -84,21 +84,7 @@ impl HeaderMap {
     /// are u32, little-endian.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut wire = Vec::with_capacity(self.encoded_len());
-        // A map is bounded by what the gateway accepts, far below u32.
-        let mut number = |value: usize| wire.extend_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
-        number(self.0.len());
-        for (name, value) in &self.0 {
-            number(name.len());
-            number(value.len());
-        }
-        for (name, value) in &self.0 {
-            for part in [name, value] {
-                wire.extend_from_slice(part);
-                wire.push(0);
-            }
-        }
-        wire
+        encode(&self.0)
     }
 
     /// Reads the wire form; nothing at all is an empty map.
@@ -127,7 +113,7 @@ impl HeaderMap {
             data = rest;
             pairs.push((name.to_ascii_lowercase(), value.to_vec()));
         }
-        Ok(Self(pairs))
+        if data.is_empty() { Ok(Self(pairs)) } else { Err(Status::BadArgument) }
     }
 }
 
@@ -137,6 +123,25 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
         pairs.into_iter().for_each(|(name, value)| map.add(name, value));
         map
     }
+}
+
+/// Pairs in their wire form.
+pub(crate) fn encode(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    // A map is bounded by what the gateway accepts, far below u32.
+    let mut number = |value: usize| wire.extend_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
+    number(pairs.len());
+    for (name, value) in pairs {
+        number(name.len());
+        number(value.len());
+    }
+    for (name, value) in pairs {
+        for part in [name, value] {
+            wire.extend_from_slice(part);
+            wire.push(0);
+        }
+    }
+    wire
 }
 
 fn number(wire: &[u8]) -> Result<(usize, &[u8]), Status> {
@@ -180,6 +185,7 @@ mod tests {
             b"\xff\xff\xff\xff",
             b"\x01\0\0\0\x05\0\0\0\0\0\0\0a\0\0",
             b"\x01\0\0\0\x01\0\0\0\0\0\0\0axx",
+            b"\x01\0\0\0\x01\0\0\0\0\0\0\0a\0\0\0",
         ] {
             assert!(HeaderMap::decode(wire).is_err(), "{wire:?}");
         }

@@ -4,9 +4,10 @@
 //! bytes -> Compiler -> Module -> Gateway::start (VM, configuration) -> Gateway::request -> Outcome
 //! ```
 //!
-//! Where Envoy and the proxy-wasm ABI specification v0.2.1 differ, this follows Envoy.
+//! Where Envoy and the proxy-wasm ABI specification v0.2.1 differ, this follows Envoy, unless its [`Profile`] says otherwise.
 
 mod abi;
+mod attributes;
 mod cache;
 mod clock;
 mod compiler;
@@ -14,6 +15,7 @@ mod downstream;
 pub mod envoy;
 mod fault;
 mod faults;
+mod foreign;
 mod gateway;
 mod grpc;
 mod guest;
@@ -24,6 +26,7 @@ mod logs;
 mod metrics;
 mod module;
 mod plugin;
+mod profile;
 pub mod scenario;
 mod shared;
 mod shared_data;
@@ -36,11 +39,16 @@ mod wasi;
 mod world;
 
 pub use abi::{AbiVersion, Action, BufferType, CloseType, LogLevel, MapType, MetricType, Status, StreamType};
+pub use attributes::{
+    AttributeValue, Certificate, Connection as ConnectionInfo, Direction, Listener, Metadata, Node, Route,
+    Surroundings, Tls, Upstream,
+};
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};
 pub use fault::Fault;
 pub use faults::{Faults, TrapAt};
+pub use foreign::{ForeignCall, ForeignReply};
 pub use gateway::{
     Callout, Connection, ConnectionId, Cost, Disconnection, Ending, Gateway, GatewayConfig, Outcome, Part, Received,
     Refusal, Side, StartError, Startup, StreamId,
@@ -50,6 +58,7 @@ pub use logs::LogLine;
 pub use metrics::{MetricReading, MetricValue};
 pub use module::ModuleError;
 pub use plugin::{FailStrategy, Plugin};
+pub use profile::Profile;
 pub use shared_data::{SharedDataRace, SharedEntry};
 pub use state::LocalResponse;
 pub use thread::Thread;

@@ -1,6 +1,9 @@
 //! Metrics: their values, which the VMs of a gateway share, and the numbers by which each VM knows them.
 
-use crate::abi::{MetricType, Status};
+use crate::{
+    abi::{MetricType, Status},
+    profile::Profile,
+};
 
 /// A metric and what it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +78,8 @@ impl Metrics {
         })))
     }
 
-    /// Sets a gauge, or adds a value to a counter or a histogram.
-    pub(crate) fn record(&mut self, metric: MetricIndex, value: u64) {
+    /// Sets a gauge, or adds a value to a histogram and, in Envoy, to a counter, which the specification sets.
+    pub(crate) fn record(&mut self, metric: MetricIndex, value: u64, profile: Profile) {
         let Some(metric) = self.list.get_mut(metric.0) else { return };
         match metric.kind {
             MetricType::Gauge => metric.value = value,
@@ -85,15 +88,18 @@ impl Metrics {
                 self.recorded += 1;
             }
             MetricType::Histogram => metric.value += 1,
+            MetricType::Counter if profile == Profile::Spec => metric.value = value,
             MetricType::Counter => metric.value = metric.value.wrapping_add(value),
         }
     }
 
-    /// Moves a gauge, below zero around the end of the numbers, or a counter upwards.
-    pub(crate) fn increment(&mut self, metric: MetricIndex, offset: i64) -> Result<(), Status> {
+    /// Moves a gauge, below zero around the end of the numbers, or a counter upwards, which Envoy does not move by nothing.
+    pub(crate) fn increment(&mut self, metric: MetricIndex, offset: i64, profile: Profile) -> Result<(), Status> {
         let metric = self.list.get_mut(metric.0).ok_or(Status::NotFound)?;
         match metric.kind {
-            MetricType::Counter if offset <= 0 => return Err(Status::BadArgument),
+            MetricType::Counter if offset < 0 || (offset == 0 && profile == Profile::Envoy) => {
+                return Err(Status::BadArgument);
+            }
             MetricType::Counter | MetricType::Gauge => metric.value = metric.value.wrapping_add_signed(offset),
             MetricType::Histogram => return Err(Status::BadArgument),
         }
@@ -145,12 +151,13 @@ impl MetricIds {
         Ok(count << 2 | kind as u32)
     }
 
-    /// The metric of this number: not found among counters and gauges, a bad argument otherwise.
-    pub(crate) fn metric(&self, id: u32) -> Result<MetricIndex, Status> {
-        let (metrics, unknown) = match MetricType::try_from(id & 3)? {
+    /// The metric of this number: not found among counters and gauges, a bad argument otherwise in Envoy.
+    pub(crate) fn metric(&self, id: u32, profile: Profile) -> Result<MetricIndex, Status> {
+        let unknown = if profile == Profile::Spec { Status::NotFound } else { Status::BadArgument };
+        let (metrics, unknown) = match MetricType::try_from(id & 3).map_err(|_| unknown)? {
             MetricType::Counter => (&self.counters, Status::NotFound),
             MetricType::Gauge => (&self.gauges, Status::NotFound),
-            MetricType::Histogram => (&self.histograms, Status::BadArgument),
+            MetricType::Histogram => (&self.histograms, unknown),
         };
         let position = usize::try_from(id >> 2).ok().and_then(|count| count.checked_sub(1));
         position.and_then(|position| metrics.get(position)).copied().ok_or(unknown)
@@ -160,18 +167,21 @@ impl MetricIds {
 #[cfg(test)]
 mod tests {
     use super::{MAX_RECORDED, MetricIds, MetricReading, MetricValue, Metrics};
-    use crate::abi::{MetricType, Status};
+    use crate::{
+        abi::{MetricType, Status},
+        profile::Profile::Envoy,
+    };
 
     #[test]
     fn a_counter_only_grows_and_a_histogram_has_no_value() {
         let mut metrics = Metrics::default();
         let counter = metrics.define(MetricType::Counter, "c".into()).unwrap();
         assert_eq!(metrics.define(MetricType::Counter, "c".into()), Ok(counter));
-        assert_eq!(metrics.increment(counter, 2), Ok(()));
-        assert_eq!(metrics.increment(counter, 0), Err(Status::BadArgument));
+        assert_eq!(metrics.increment(counter, 2, Envoy), Ok(()));
+        assert_eq!(metrics.increment(counter, 0, Envoy), Err(Status::BadArgument));
         assert_eq!(metrics.value(counter), Ok(2));
         let histogram = metrics.define(MetricType::Histogram, "h".into()).unwrap();
-        metrics.record(histogram, 5);
+        metrics.record(histogram, 5, Envoy);
         assert_eq!(metrics.value(histogram), Err(Status::BadArgument));
     }
 
@@ -180,9 +190,9 @@ mod tests {
         let mut metrics = Metrics::default();
         let histogram = metrics.define(MetricType::Histogram, "h".into()).unwrap();
         let gauge = metrics.define(MetricType::Gauge, "g".into()).unwrap();
-        metrics.record(gauge, 7);
+        metrics.record(gauge, 7, Envoy);
         let values: Vec<_> = (0..).take(MAX_RECORDED).collect();
-        values.iter().chain(&[1, 2]).for_each(|value| metrics.record(histogram, *value));
+        values.iter().chain(&[1, 2]).for_each(|value| metrics.record(histogram, *value, Envoy));
         let reading = |name: &str, value| MetricReading { name: name.into(), value };
         let histogram = MetricValue::Histogram { values, dropped: 2 };
         assert_eq!(metrics.readings(), [reading("g", MetricValue::Gauge(7)), reading("h", histogram)]);
@@ -196,8 +206,11 @@ mod tests {
         assert_eq!(ids.add(MetricType::Counter, counter), Ok(4));
         assert_eq!(ids.add(MetricType::Gauge, gauge), Ok(5));
         assert_eq!(ids.add(MetricType::Counter, counter), Ok(8));
-        assert_eq!((ids.metric(4), ids.metric(8), ids.metric(5)), (Ok(counter), Ok(counter), Ok(gauge)));
-        assert_eq!([0, 1, 12, 2, 3].map(|id| ids.metric(id).unwrap_err()), {
+        assert_eq!(
+            (ids.metric(4, Envoy), ids.metric(8, Envoy), ids.metric(5, Envoy)),
+            (Ok(counter), Ok(counter), Ok(gauge))
+        );
+        assert_eq!([0, 1, 12, 2, 3].map(|id| ids.metric(id, Envoy).unwrap_err()), {
             use Status::{BadArgument, NotFound};
             [NotFound, NotFound, NotFound, BadArgument, BadArgument]
         });

@@ -1,7 +1,5 @@
 //! What makes a module a proxy-wasm plugin, and what is said where it is none.
 
-use std::fmt::Write as _;
-
 use wasmtime::{ExternType, Module};
 
 use crate::{abi::AbiVersion, fault::Fault, hostcalls, wasi};
@@ -71,48 +69,48 @@ pub(crate) fn check_preamble(bytes: &[u8]) -> Result<(), ModuleError> {
 /// What a gateway looks at before it runs a module: gives the ABI version.
 pub(crate) fn check(module: &Module) -> Result<AbiVersion, ModuleError> {
     let abi = abi_version(module)?;
-    check_imports(module)?;
+    check_imports(module, abi)?;
     check_exports(module)?;
     Ok(abi)
 }
 
-/// The newest version that the module marks, as Envoy chooses.
+/// The first version that the module marks with a function, as Envoy chooses.
 fn abi_version(module: &Module) -> Result<AbiVersion, ModuleError> {
-    if let Some(version) =
-        AbiVersion::ALL.into_iter().rev().find(|version| module.get_export(version.marker()).is_some())
-    {
+    let functions = || module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
+    let marked = |name| AbiVersion::ALL.into_iter().find(|version| version.marker() == name);
+    if let Some(version) = functions().find_map(|export| marked(export.name())) {
         return Ok(version);
     }
-    let marker = module.exports().map(|export| export.name()).find(|name| name.starts_with("proxy_abi_version_"));
+    let marker = functions().map(|export| export.name()).find(|name| name.starts_with("proxy_abi_version_"));
     let found = marker
         .map_or_else(|| "no ABI version marker".to_owned(), |name| format!("it marks `{name}`, which Envoy refuses"));
     Err(ModuleError::NoAbiVersion { found })
 }
 
-/// Every import must be one of the host's, with its type.
-fn check_imports(module: &Module) -> Result<(), ModuleError> {
+/// Every import must be one of the host's, of the version that the module marks.
+fn check_imports(module: &Module, abi: AbiVersion) -> Result<(), ModuleError> {
     let mut names = Vec::new();
     for import in module.imports() {
-        let known = match import.module() {
-            "env" => hostcalls::NAMES.contains(&import.name()),
-            "wasi_snapshot_preview1" | "wasi_unstable" => wasi::NAMES.contains(&import.name()),
-            _ => false,
+        let (from, name) = (import.module(), import.name());
+        let versions = match from {
+            "env" => hostcalls::versions(name),
+            "wasi_snapshot_preview1" | "wasi_unstable" if wasi::NAMES.contains(&name) => &AbiVersion::ALL,
+            _ => &[],
         };
-        if !known || !matches!(import.ty(), ExternType::Func(_)) {
-            let mut name = format!("`{}.{}`", import.module(), import.name());
-            if import.module() == "wasi_snapshot_preview1" {
-                name.push_str(" (WASI without files, sockets and processes is all that a gateway has)");
-            } else if import.name().starts_with("proxy_") {
-                let _ = write!(
-                    name,
-                    " (not of ABI {}, {} or {})",
-                    AbiVersion::V0_1_0,
-                    AbiVersion::V0_2_0,
-                    AbiVersion::V0_2_1
-                );
-            }
-            names.push(name);
+        if versions.contains(&abi) && matches!(import.ty(), ExternType::Func(_)) {
+            continue;
         }
+        let versions: Vec<_> = versions.iter().map(AbiVersion::to_string).collect();
+        names.push(if from.starts_with("wasi_") {
+            format!("`{from}.{name}` (WASI without files, sockets and processes is all that a gateway has)")
+        } else if !versions.is_empty() {
+            format!("`{from}.{name}` (of ABI {}, and the module marks {abi})", versions.join(" and "))
+        } else if name.starts_with("proxy_") {
+            let [oldest, old, newest] = AbiVersion::ALL;
+            format!("`{from}.{name}` (not of ABI {oldest}, {old} or {newest})")
+        } else {
+            format!("`{from}.{name}`")
+        });
     }
     if names.is_empty() { Ok(()) } else { Err(ModuleError::UnknownImports { names }) }
 }

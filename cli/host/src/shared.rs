@@ -2,11 +2,14 @@
 
 use std::{
     cell::{RefCell, RefMut},
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
-use crate::{clock::VirtualClock, logs::Logs, metrics::Metrics, shared_data::SharedData, shared_queues::SharedQueues};
+use crate::{
+    attributes::Surroundings, clock::VirtualClock, foreign::ForeignReply, logs::Logs, metrics::Metrics,
+    profile::Profile, shared_data::SharedData, shared_queues::SharedQueues,
+};
 
 /// A handle to what is shared; every VM of a gateway has one.
 #[derive(Clone)]
@@ -17,6 +20,10 @@ pub(crate) struct SharedState {
     pub(crate) clock: VirtualClock,
     /// The clusters that there are; `None`: all.
     pub(crate) clusters: Option<BTreeSet<String>>,
+    pub(crate) profile: Profile,
+    pub(crate) surroundings: Surroundings,
+    /// What scenarios provide, by name.
+    pub(crate) foreign_functions: BTreeMap<String, ForeignReply>,
     pub(crate) data: SharedData,
     pub(crate) queues: SharedQueues,
     pub(crate) metrics: Metrics,
@@ -28,6 +35,9 @@ impl Shared {
         Self(Rc::new(RefCell::new(SharedState {
             clock,
             clusters: None,
+            profile: Profile::default(),
+            surroundings: Surroundings::default(),
+            foreign_functions: BTreeMap::new(),
             data,
             queues: SharedQueues::default(),
             metrics: Metrics::default(),

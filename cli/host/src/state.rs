@@ -10,13 +10,16 @@ use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 use crate::{
     abi::{LogLevel, StreamType},
+    attributes::StreamInfo,
     faults::{Faults, Injected},
+    foreign::ForeignCalls,
     grpc::GrpcCallouts,
     headers::HeaderMap,
     last_calls::LastCalls,
     logs::LogLine,
     metrics::MetricIds,
     plugin::Plugin,
+    profile::Profile,
     shared::Shared,
     thread::{RootId, Thread, VmId},
     trace::{Recorder, Trace},
@@ -52,6 +55,10 @@ pub(crate) struct VmState {
     /// Root contexts that nobody needs any more, and with which the guest is not done yet.
     pub(crate) leaving: BTreeSet<u32>,
     next_context: u32,
+    /// Whether the module's start function runs, which may call little.
+    pub(crate) starting: bool,
+    /// Whether `on_vm_start` runs.
+    pub(crate) starting_vm: bool,
     /// The root context that is being configured: its configuration is there only then.
     pub(crate) configuring: Option<u32>,
     /// The context whose callback runs.
@@ -64,6 +71,11 @@ pub(crate) struct VmState {
     pub(crate) effects: VecDeque<(u32, Effect)>,
     /// The reply that `on_http_call_response` is about, while it runs.
     pub(crate) call_reply: Option<HttpResponse>,
+    /// Properties that contexts have declared, and whether they are read-only.
+    pub(crate) declared: BTreeMap<(u32, Vec<u8>), bool>,
+    pub(crate) foreign_calls: ForeignCalls,
+    /// The arguments that `on_foreign_function` is about, while it runs.
+    pub(crate) call_data: Vec<u8>,
     /// Callouts that the gateway has not picked up yet.
     pub(crate) dispatched: Vec<Dispatched>,
     pub(crate) next_call_token: u32,
@@ -125,6 +137,7 @@ pub(crate) struct Stream {
     pub(crate) response: Message,
     /// While the stream is logged, what there was of headers can be read, and no longer be changed.
     pub(crate) logging: bool,
+    pub(crate) info: StreamInfo,
 }
 
 /// What of a message has been shown to the plugin, and what of it the plugin may see and change at this moment: Envoy
@@ -176,6 +189,8 @@ impl VmState {
             roots: BTreeMap::new(),
             leaving: BTreeSet::new(),
             next_context: 1,
+            starting: false,
+            starting_vm: false,
             configuring: None,
             current_context: 0,
             effective_context: 0,
@@ -183,6 +198,9 @@ impl VmState {
             connections: BTreeMap::new(),
             effects: VecDeque::new(),
             call_reply: None,
+            declared: BTreeMap::new(),
+            foreign_calls: ForeignCalls::default(),
+            call_data: Vec::new(),
             dispatched: Vec::new(),
             next_call_token: 0,
             grpc: GrpcCallouts::default(),
@@ -246,6 +264,17 @@ impl VmState {
         self.streams.get_mut(&context)
     }
 
+    /// Whether the gateway follows the specification where Envoy differs.
+    pub(crate) fn follows_spec(&self) -> bool {
+        self.shared.get().profile == Profile::Spec
+    }
+
+    /// A stream has been deleted, and with it what the plugin has declared on its behalf.
+    pub(crate) fn forget_stream(&mut self, context: u32) {
+        self.streams.remove(&context);
+        self.declared.retain(|(of, _), _| *of != context);
+    }
+
     /// The root context of the context on whose behalf the guest calls.
     pub(crate) fn root(&self) -> RootId {
         let context = self.context();
@@ -273,8 +302,26 @@ fn limits(memory_bytes: usize) -> StoreLimits {
 
 impl Stream {
     /// Nothing of it has been shown yet.
-    pub(crate) fn new(root: u32, number: u32, stage: usize) -> Self {
-        Self { root, number, stage, request: Message::default(), response: Message::default(), logging: false }
+    pub(crate) fn new(root: u32, number: u32, stage: usize, info: StreamInfo) -> Self {
+        let (request, response) = (Message::default(), Message::default());
+        Self { root, number, stage, request, response, logging: false, info }
+    }
+}
+
+impl Stream {
+    /// The request's headers, where the plugin may see them at this moment.
+    pub(crate) fn request_headers(&self) -> Option<&HeaderMap> {
+        self.request.headers.as_ref().filter(|_| self.logging || self.request.headers_open)
+    }
+
+    /// The response's headers, where the plugin may see them at this moment.
+    pub(crate) fn response_headers(&self) -> Option<&HeaderMap> {
+        self.response.headers.as_ref().filter(|_| self.logging || self.response.headers_open)
+    }
+
+    /// The response's trailers, where the plugin may see them at this moment.
+    pub(crate) fn response_trailers(&self) -> Option<&HeaderMap> {
+        self.response.trailers.as_ref().filter(|_| self.logging || self.response.trailers_open)
     }
 }
 

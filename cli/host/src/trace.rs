@@ -81,8 +81,8 @@ impl Trace {
     }
 
     /// The function has returned.
-    pub(crate) fn host_returned(&self, module: &str, function: &str, result: u32) {
-        self.record(|| format!("[vm<-host] {module}.{function} return: {result}"));
+    pub(crate) fn host_returned(&self, module: &str, function: &str, result: &impl Values) {
+        self.record(|| format!("[vm<-host] {module}.{function} return: {}", result_of(result)));
     }
 
     /// A callback has run.
@@ -189,7 +189,7 @@ mod tests {
         let trace = recorder.trace(Thread::Worker(0));
         trace.guest_called("proxy_on_request_headers", &(2_u32, 8_u32, 1_u32));
         trace.host_called("env", "proxy_done", &());
-        trace.host_returned("env", "proxy_done", 0);
+        trace.host_returned("env", "proxy_done", &0_u32);
         trace.guest_returned("proxy_on_request_headers", &1_u32);
         trace.guest_returned("proxy_on_log", &());
         let lines = recorder.take_lines();

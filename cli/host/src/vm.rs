@@ -44,6 +44,7 @@ struct Callbacks {
     on_queue_ready: Callback<(u32, u32), ()>,
     connections: connections::Callbacks,
     grpc: grpc::Callbacks,
+    on_foreign_function: Callback<(u32, u32, u32), ()>,
     on_log: Callback<u32, ()>,
     on_done: Callback<u32, u32>,
     on_delete: Callback<u32, ()>,
@@ -73,7 +74,12 @@ impl Vm {
             .ok_or(ModuleError::MissingExport { what: "a memory exported as `memory`" })?;
         store.data_mut().memory = Some(memory);
         let mut allocate = None;
-        for name in ["proxy_on_memory_allocate", "malloc"] {
+        let mut names = ["proxy_on_memory_allocate", "malloc"];
+        if store.data().follows_spec() {
+            names.reverse();
+        }
+        // The last one that there is counts.
+        for name in names {
             allocate = optional(&instance, &mut store, name)?.map(|function| (name, function)).or(allocate);
         }
         store.data_mut().allocate = allocate;
@@ -83,17 +89,21 @@ impl Vm {
         Ok(vm)
     }
 
-    /// `_initialize` and then `main`, or else `_start`, as Envoy does.
+    /// `_initialize` and then `main` or `__main_void`, or else `_start`, as Envoy does.
     fn initialize(&mut self, instance: &Instance) -> Result<(), ModuleError> {
         let trapped = |fault: Fault| ModuleError::TrapAtStart(Box::new(fault));
+        self.state().starting = true;
         if let Some(initialize) = optional::<(), ()>(instance, &mut self.store, "_initialize")? {
             self.call("_initialize", Some(&initialize), ()).map_err(trapped)?;
-            // Envoy ignores a `main` of another type.
-            let main = instance.get_func(&mut self.store, "main").and_then(|main| main.typed(&self.store).ok());
-            self.call::<(u32, u32), u32>("main", main.as_ref(), (0, 0)).map_err(trapped)?;
+            if let Some(main) = optional::<(u32, u32), u32>(instance, &mut self.store, "main")? {
+                self.call("main", Some(&main), (0, 0)).map_err(trapped)?;
+            } else if let Some(main) = optional::<(), u32>(instance, &mut self.store, "__main_void")? {
+                self.call("__main_void", Some(&main), ()).map_err(trapped)?;
+            }
         } else if let Some(start) = optional::<(), ()>(instance, &mut self.store, "_start")? {
             self.call("_start", Some(&start), ()).map_err(trapped)?;
         }
+        self.state().starting = false;
         Ok(())
     }
 
@@ -121,8 +131,11 @@ impl Vm {
     pub(crate) fn on_vm_start(&mut self, root: u32) -> Result<bool, Fault> {
         let size = wire_size(self.state().maker.vm_configuration.len());
         self.enter(root);
+        self.state().starting_vm = true;
         let callback = self.callbacks.on_vm_start.clone();
-        Ok(self.call("proxy_on_vm_start", callback.as_ref(), (root, size))? != Some(0))
+        let accepted = self.call("proxy_on_vm_start", callback.as_ref(), (root, size))? != Some(0);
+        self.state().starting_vm = false;
+        Ok(accepted)
     }
 
     /// Whether the plugin accepts its configuration.
@@ -191,6 +204,13 @@ impl Vm {
         let callback = self.callbacks.on_http_call_response.clone();
         let arguments = (root, token, wire_size(headers), wire_size(body), wire_size(trailers));
         self.call("proxy_on_http_call_response", callback.as_ref(), arguments).map(drop)
+    }
+
+    pub(crate) fn on_foreign_function(&mut self, root: u32, function: u32, arguments: usize) -> Result<(), Fault> {
+        self.enter(root);
+        let callback = self.callbacks.on_foreign_function.clone();
+        let arguments = (root, function, wire_size(arguments));
+        self.call("proxy_on_foreign_function", callback.as_ref(), arguments).map(drop)
     }
 
     pub(crate) fn on_queue_ready(&mut self, root: u32, queue: u32) -> Result<(), Fault> {
@@ -308,6 +328,10 @@ impl Callbacks {
             on_queue_ready: optional(instance, store, "proxy_on_queue_ready")?,
             connections: connections::Callbacks::find(instance, store)?,
             grpc: grpc::Callbacks::find(instance, store)?,
+            on_foreign_function: match abi {
+                AbiVersion::V0_1_0 => None,
+                AbiVersion::V0_2_0 | AbiVersion::V0_2_1 => optional(instance, store, "proxy_on_foreign_function")?,
+            },
             on_log: optional(instance, store, "proxy_on_log")?,
             on_done: optional(instance, store, "proxy_on_done")?,
             on_delete: optional(instance, store, "proxy_on_delete")?,

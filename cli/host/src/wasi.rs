@@ -1,5 +1,7 @@
 //! The part of WASI that a gateway provides (`wasi_snapshot_preview1`): output, clock, random numbers, an empty
-//! environment. Whatever has to do with files is there and refuses, with the errno of Envoy's host.
+//! environment. Whatever has to do with files is there and does nothing, with the errno that was observed on Envoy 1.40.0.
+
+mod files;
 
 use wasmtime::{Caller, Linker};
 
@@ -7,13 +9,24 @@ use crate::{
     abi::LogLevel,
     guest::{Guest, HostResult, Stop},
     state::VmState,
+    trace::Values,
+};
+
+use files::{
+    fd_allocate, fd_datasync, fd_fdstat_get, fd_fdstat_set_rights, fd_filestat_set_size, fd_filestat_set_times,
+    fd_readdir, fd_renumber, fd_sync, fd_tell, path_readlink, sock_accept, sock_recv, sock_send,
 };
 
 /// WASI's errno numbers, as far as a gateway answers them.
 const SUCCESS: u32 = 0;
 const BADF: u32 = 8;
+const EXIST: u32 = 20;
 const FAULT: u32 = 21;
 const INVAL: u32 = 28;
+const NOTSUP: u32 = 58;
+
+/// What a module must not call in `_initialize`, `main` or `_start`.
+const NOT_AT_START: [&str; 6] = ["fd_close", "fd_read", "fd_seek", "path_open", "proc_exit", "sched_yield"];
 
 /// One call of `random_get` gives at most this much, as Envoy's.
 const MAX_RANDOM_BYTES: u32 = 64 * 1024;
@@ -22,29 +35,31 @@ const MAX_WRITE_BYTES: usize = 1024 * 1024;
 
 macro_rules! wasi_table {
     (
-        refused { $($missing:ident ($($missing_ty:ty),*) = $errno:literal;)+ }
+        constant { $($constant:ident ($($constant_arg:ident: $constant_ty:ty),*) = $errno:literal;)+ }
         $($name:ident ($($arg:ident: $ty:ty),*);)+
     ) => {
         /// Every function that is provided.
-        pub(crate) const NAMES: &[&str] = &[$(stringify!($name),)+ $(stringify!($missing),)+ "proc_exit"];
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($name),)+ $(stringify!($constant),)+ "proc_exit"];
 
         /// Puts them into a linker, under both names that WASI has had.
         pub(crate) fn define(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
                 $(linker.func_wrap(module, stringify!($name), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
-                    let mut guest = Guest::enter(&mut caller);
-                    let number = guest.called(module, stringify!($name), &($($arg,)*));
+                    let (mut guest, number) = enter(&mut caller, module, stringify!($name), &($($arg,)*))?;
                     let errno = errno($name(&mut guest, $($arg),*))?;
                     guest.returned(number, module, stringify!($name), errno);
                     wasmtime::Result::Ok(errno)
                 })?;)+
-                $(linker.func_wrap(module, stringify!($missing), |mut caller: Caller<'_, VmState>, $(_: $missing_ty),*| -> u32 {
-                    caller.data_mut().host_calls += 1;
-                    $errno
+                $(linker.func_wrap(module, stringify!($constant), |mut caller: Caller<'_, VmState>, $($constant_arg: $constant_ty),*| {
+                    let (mut guest, number) = enter(&mut caller, module, stringify!($constant), &($($constant_arg,)*))?;
+                    guest.returned(number, module, stringify!($constant), $errno);
+                    wasmtime::Result::Ok($errno)
                 })?;)+
-                linker.func_wrap(module, "proc_exit", |mut caller: Caller<'_, VmState>, code: u32| -> wasmtime::Result<()> {
-                    caller.data_mut().host_calls += 1;
-                    wasmtime::bail!("the module called proc_exit({code})")
+                // Envoy notes it and goes on; compiled libraries trap behind it.
+                linker.func_wrap(module, "proc_exit", |mut caller: Caller<'_, VmState>, code: u32| {
+                    let (mut guest, _) = enter(&mut caller, module, "proc_exit", &code)?;
+                    guest.state().trace.host_returned(module, "proc_exit", &());
+                    wasmtime::Result::Ok(())
                 })?;
             }
             Ok(())
@@ -52,43 +67,68 @@ macro_rules! wasi_table {
     };
 }
 
+// `path_link` and `path_symlink` are left out: Envoy declares them with one argument less than WASI does, so that it
+// refuses modules that import them.
 wasi_table! {
-    refused {
-        clock_res_get(u32, u32) = 76;
-        fd_close(u32) = 76;
-        fd_fdstat_get(u32, u32) = 76;
-        fd_fdstat_set_flags(u32, u32) = 76;
-        fd_filestat_get(u32, u32) = 76;
-        fd_filestat_set_size(u32, u64) = 76;
-        fd_pread(u32, u32, u32, u64, u32) = 76;
-        fd_prestat_get(u32, u32) = 8;
-        fd_prestat_dir_name(u32, u32, u32) = 52;
-        fd_pwrite(u32, u32, u32, u64, u32) = 76;
-        fd_read(u32, u32, u32, u32) = 52;
-        fd_readdir(u32, u32, u32, u64, u32) = 76;
-        fd_seek(u32, u64, u32, u32) = 76;
-        fd_sync(u32) = 76;
-        fd_tell(u32, u32) = 76;
-        path_create_directory(u32, u32, u32) = 76;
-        path_filestat_get(u32, u32, u32, u32, u32) = 58;
-        path_filestat_set_times(u32, u32, u32, u32, u64, u64, u32) = 76;
-        path_link(u32, u32, u32, u32, u32, u32, u32) = 76;
-        path_open(u32, u32, u32, u32, u32, u64, u64, u32, u32) = 44;
-        path_readlink(u32, u32, u32, u32, u32, u32) = 76;
-        path_remove_directory(u32, u32, u32) = 76;
-        path_rename(u32, u32, u32, u32, u32, u32) = 76;
-        path_symlink(u32, u32, u32, u32, u32) = 76;
-        path_unlink_file(u32, u32, u32) = 76;
-        poll_oneoff(u32, u32, u32, u32) = 76;
+    constant {
+        fd_advise(fd: u32, offset: u64, length: u64, advice: u32) = 0_u32;
+        fd_close(fd: u32) = 0_u32;
+        fd_fdstat_set_flags(fd: u32, flags: u32) = 52_u32;
+        fd_filestat_get(fd: u32, status_out: u32) = 8_u32;
+        fd_pread(fd: u32, vectors: u32, count: u32, offset: u64, read_out: u32) = 52_u32;
+        fd_prestat_get(fd: u32, status_out: u32) = 8_u32;
+        fd_prestat_dir_name(fd: u32, path: u32, size: u32) = 52_u32;
+        fd_read(fd: u32, vectors: u32, count: u32, read_out: u32) = 52_u32;
+        fd_seek(fd: u32, offset: u64, whence: u32, position_out: u32) = 0_u32;
+        path_create_directory(fd: u32, path: u32, size: u32) = 58_u32;
+        path_filestat_get(fd: u32, flags: u32, path: u32, size: u32, status_out: u32) = 58_u32;
+        path_filestat_set_times(fd: u32, flags: u32, path: u32, size: u32, accessed: u64, modified: u64, which: u32) = 58_u32;
+        path_open(
+            fd: u32, lookup: u32, path: u32, size: u32, open: u32, rights: u64, inheriting: u64, flags: u32, fd_out: u32
+        ) = 44_u32;
+        path_remove_directory(fd: u32, path: u32, size: u32) = 58_u32;
+        path_rename(fd: u32, path: u32, size: u32, to: u32, to_path: u32, to_size: u32) = 58_u32;
+        path_unlink_file(fd: u32, path: u32, size: u32) = 58_u32;
+        sched_yield() = 0_u32;
+        sock_shutdown(fd: u32, how: u32) = 58_u32;
     }
     args_get(argv: u32, buffer: u32);
     args_sizes_get(count_out: u32, size_out: u32);
     environ_get(environ: u32, buffer: u32);
     environ_sizes_get(count_out: u32, size_out: u32);
+    clock_res_get(clock: u32, resolution_out: u32);
     clock_time_get(clock: u32, precision: u64, time_out: u32);
     random_get(buffer: u32, size: u32);
+    poll_oneoff(subscriptions: u32, events: u32, count: u32, count_out: u32);
     fd_write(fd: u32, vectors: u32, count: u32, written_out: u32);
-    sched_yield();
+    fd_pwrite(fd: u32, vectors: u32, count: u32, offset: u64, written_out: u32);
+    fd_allocate(fd: u32, offset: u64, length: u64);
+    fd_datasync(fd: u32);
+    fd_fdstat_get(fd: u32, status_out: u32);
+    fd_fdstat_set_rights(fd: u32, rights: u64, inheriting: u64);
+    fd_filestat_set_size(fd: u32, size: u64);
+    fd_filestat_set_times(fd: u32, accessed: u64, modified: u64, which: u32);
+    fd_readdir(fd: u32, buffer: u32, size: u32, cookie: u64, used_out: u32);
+    fd_renumber(from: u32, to: u32);
+    fd_sync(fd: u32);
+    fd_tell(fd: u32, position_out: u32);
+    path_readlink(fd: u32, path: u32, path_size: u32, buffer: u32, size: u32, used_out: u32);
+    sock_accept(fd: u32, flags: u32, fd_out: u32);
+    sock_recv(fd: u32, vectors: u32, count: u32, flags: u32, size_out: u32, flags_out: u32);
+    sock_send(fd: u32, vectors: u32, count: u32, flags: u32, size_out: u32);
+}
+
+/// The guest at the beginning of a call, unless it must not make it while it starts.
+fn enter<'a, 'b>(
+    caller: &'a mut Caller<'b, VmState>,
+    module: &str,
+    name: &'static str,
+    arguments: &impl Values,
+) -> wasmtime::Result<(Guest<'a, 'b>, u64)> {
+    let mut guest = Guest::enter(caller);
+    let number = guest.called(module, name, arguments);
+    guest.check_start(module, name, !NOT_AT_START.contains(&name))?;
+    Ok((guest, number))
 }
 
 /// WASI's errno for what a function came to.
@@ -116,10 +156,19 @@ fn environ_sizes_get(guest: &mut Guest<'_, '_>, count_out: u32, size_out: u32) -
     nothing(guest, count_out, size_out).map(|()| SUCCESS)
 }
 
+/// Of both clocks, a nanosecond.
+fn clock_res_get(guest: &mut Guest<'_, '_>, clock: u32, resolution_out: u32) -> Result<u32, Stop> {
+    if clock > 1 {
+        return Ok(NOTSUP);
+    }
+    guest.write_u64(resolution_out, 1)?;
+    Ok(SUCCESS)
+}
+
 /// Real time and monotonic time are one here: the gateway's clock.
 fn clock_time_get(guest: &mut Guest<'_, '_>, clock: u32, _precision: u64, time_out: u32) -> Result<u32, Stop> {
     if clock > 1 {
-        return Ok(INVAL);
+        return Ok(NOTSUP);
     }
     let now = u64::try_from(guest.state().shared.get().clock.now().as_nanos()).unwrap_or(u64::MAX);
     guest.write_u64(time_out, now)?;
@@ -169,7 +218,27 @@ fn fd_write(guest: &mut Guest<'_, '_>, fd: u32, vectors: u32, count: u32, writte
     Ok(SUCCESS)
 }
 
-fn sched_yield(_guest: &mut Guest<'_, '_>) -> Result<u32, Stop> {
+/// The place in the output means nothing.
+fn fd_pwrite(
+    guest: &mut Guest<'_, '_>,
+    fd: u32,
+    vectors: u32,
+    count: u32,
+    _offset: u64,
+    written_out: u32,
+) -> Result<u32, Stop> {
+    fd_write(guest, fd, vectors, count, written_out)
+}
+
+/// There are no events, ever.
+fn poll_oneoff(
+    guest: &mut Guest<'_, '_>,
+    _subscriptions: u32,
+    _events: u32,
+    _count: u32,
+    count_out: u32,
+) -> Result<u32, Stop> {
+    guest.write_u32(count_out, 0)?;
     Ok(SUCCESS)
 }
 

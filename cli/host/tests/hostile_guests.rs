@@ -41,7 +41,7 @@ fn guest_with(allocator: &str, functions: &str) -> Vec<u8> {
             (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
             (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
             (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
-            (import "env" "proxy_get_property" (func $get_property (param i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_call_foreign_function" (func $call_foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
             (memory (export "memory") 1)
             (func (export "proxy_abi_version_0_2_1"))
             {allocator}
@@ -102,17 +102,99 @@ fn what_is_not_a_plugin_is_refused_by_name() {
 #[test]
 fn unknown_imports_are_all_named() {
     let module = wat::parse_str(
-        r#"(module (import "env" "proxy_teleport" (func)) (import "wasi_snapshot_preview1" "sock_accept" (func)) (import "env" "proxy_log" (func (param i32 i32 i32) (result i32)))
+        r#"(module (import "env" "proxy_teleport" (func)) (import "wasi_snapshot_preview1" "path_link" (func)) (import "env" "proxy_log" (func (param i32 i32 i32) (result i32)))
             (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 0) (func (export "proxy_abi_version_0_2_1")))"#,
     )
     .unwrap();
     let error = refused(&module).to_string();
     assert!(
         error.contains("env.proxy_teleport")
-            && error.contains("wasi_snapshot_preview1.sock_accept")
+            && error.contains("wasi_snapshot_preview1.path_link")
             && !error.contains("proxy_log"),
         "{error}"
     );
+}
+
+/// Seen in Envoy, as everything about versions here is.
+#[test]
+fn each_version_of_the_abi_has_functions_of_its_own() {
+    let module = |markers: &[&str], import: &str| {
+        let markers: String =
+            markers.iter().map(|marker| format!("(func (export \"proxy_abi_version_{marker}\"))")).collect();
+        wat::parse_str(format!(
+            r#"(module (import "env" "{import}" (func (param i32) (result i32))) (memory (export "memory") 1)
+                (func (export "malloc") (param i32) (result i32) i32.const 0) {markers})"#
+        ))
+        .unwrap()
+    };
+    let check = |markers: &[&str], import| Compiler::new(None).unwrap().check(&module(markers, import));
+    for (version, import, has) in [
+        ("0_1_0", "proxy_continue_stream", false),
+        ("0_1_0", "proxy_close_stream", false),
+        ("0_1_0", "proxy_get_log_level", false),
+        ("0_2_0", "proxy_continue_stream", true),
+        ("0_2_0", "proxy_get_log_level", false),
+        ("0_2_1", "proxy_get_log_level", true),
+    ] {
+        assert_eq!(check(&[version], import).is_ok(), has, "{import} in {version}");
+    }
+    let old = refused(&module(&["0_2_1"], "proxy_continue_request")).to_string();
+    assert!(old.ends_with("`env.proxy_continue_request` (of ABI 0.1.0, and the module marks 0.2.1)"), "{old}");
+    let new = refused(&module(&["0_1_0"], "proxy_close_stream")).to_string();
+    assert!(new.ends_with("`env.proxy_close_stream` (of ABI 0.2.0 and 0.2.1, and the module marks 0.1.0)"), "{new}");
+    // The first of several markers counts.
+    assert!(check(&["0_2_0", "0_1_0"], "proxy_close_stream").is_ok());
+    assert!(check(&["0_1_0", "0_2_1"], "proxy_close_stream").is_err());
+}
+
+#[test]
+fn what_starts_a_module_may_call_little() {
+    let start = |functions: &str| {
+        let module = format!(
+            r#"(module
+                (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+                (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
+                (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+                (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (func (export "malloc") (param i32) (result i32) i32.const 0)
+                (func (export "proxy_abi_version_0_2_1"))
+                {functions})"#
+        );
+        Compiler::new(None).unwrap().check(&wat::parse_str(module).unwrap())
+    };
+    let reason = |functions: &str| match start(functions) {
+        Err(ModuleError::TrapAtStart(fault)) => fault.to_string(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("{functions} was accepted"),
+    };
+    assert!(
+        start(
+            r#"(func (export "_initialize")
+                (drop (call $log (i32.const 2) (i32.const 0) (i32.const 0)))
+                (drop (call $poll (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))
+            (func (export "_start") (unreachable))"#
+        )
+        .is_ok()
+    );
+    for (name, call) in [
+        ("env.proxy_set_tick_period_milliseconds", "(drop (call $tick (i32.const 1)))"),
+        ("wasi_snapshot_preview1.sched_yield", "(drop (call $yield))"),
+        ("wasi_snapshot_preview1.proc_exit", "(call $exit (i32.const 0))"),
+    ] {
+        let told = reason(&format!(r#"(func (export "_start") {call})"#));
+        assert!(told.contains(name) && told.contains("`_start`"), "{told}");
+        let body =
+            format!(r#"(func (export "_initialize")) (func (export "__main_void") (result i32) {call} (i32.const 0))"#);
+        assert!(reason(&body).contains("`__main_void`"));
+        let body = format!(
+            r#"(func (export "_initialize")) (func (export "main") (param i32 i32) (result i32) {call} (i32.const 0))"#
+        );
+        assert!(reason(&body).contains("`main`"));
+    }
+    let odd = start(r#"(func (export "_initialize")) (func (export "main") (result i32) (i32.const 0))"#);
+    assert!(matches!(odd, Err(ModuleError::Invalid(_))));
 }
 
 #[test]
@@ -183,12 +265,15 @@ fn values_out_of_range_are_bad_arguments() {
 #[test]
 fn a_function_that_is_not_there_yet_says_so_by_name() {
     let module = guest(
-        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (call $answer (i32.add (i32.const 200) (call $get_property (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))) (i32.const 1))"#,
+        r#"(data (i32.const 64) "sign")
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $answer (i32.add (i32.const 200)
+                (call $call_foreign (i32.const 64) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))
+            (i32.const 1))"#,
     );
     let outcome = request(&module);
-    assert_eq!(outcome.response.status(), 212);
-    assert_eq!(outcome.unimplemented, ["proxy_get_property"]);
+    assert_eq!(outcome.response.status(), 201);
+    assert_eq!(outcome.unimplemented, ["sign"]);
 }
 
 #[test]

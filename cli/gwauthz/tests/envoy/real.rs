@@ -1,14 +1,14 @@
 //! A real Envoy for a test: the one that `cargo xtask test` has brought.
 
 use std::{
-    env,
+    env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     thread,
 };
 
 use gwauthz_host::envoy::{
-    Bootstrap, Cluster, Entry, Envoy, EnvoyError, FailurePolicy, Listener, Plugin, Program, Protocol,
+    Bootstrap, Cluster, Entry, Envoy, EnvoyError, FailurePolicy, Listener, NOBODY, Plugin, Program, Protocol,
 };
 use serde_json::Value;
 
@@ -55,6 +55,18 @@ pub(crate) fn start(listeners: Vec<Listener>, clusters: &[(&str, SocketAddr)]) -
     Envoy::start(&program(), &bootstrap)
 }
 
+/// What an Envoy logs that does not start with this listener.
+pub(crate) fn refusal(listener: Listener) -> String {
+    match start(vec![listener], &[("upstream", NOBODY)]) {
+        Err(EnvoyError::Ended { log, folder, .. }) => {
+            fs::remove_dir_all(folder).expect("what envoy has left");
+            // The log has its quotes escaped.
+            log.replace('\\', "")
+        }
+        started => panic!("envoy starts with a plugin that it has to refuse: {started:?}"),
+    }
+}
+
 /// The plugin in front of `upstream`, failing closed.
 pub(crate) fn listener(name: &str, module: &Path, plugin_config: &Value, normalize_path: bool) -> Listener {
     let plugin = Plugin {
@@ -77,7 +89,11 @@ pub(crate) fn listener(name: &str, module: &Path, plugin_config: &Value, normali
 
 /// The program that was brought.
 pub(crate) fn program() -> Program {
-    let bin = env::var_os("GWAUTHZ_INTEROP_BIN")
-        .expect("GWAUTHZ_INTEROP_BIN names the folder of envoy: run `cargo xtask test`");
-    Program::find(Some(&PathBuf::from(bin).join("envoy"))).expect("envoy")
+    Program::find(Some(&tool("envoy"))).expect("envoy")
+}
+
+/// A program of the interop tests.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let bin = env::var_os("GWAUTHZ_INTEROP_BIN");
+    PathBuf::from(bin.expect("GWAUTHZ_INTEROP_BIN names the folder of the tools: run `cargo xtask test`")).join(name)
 }

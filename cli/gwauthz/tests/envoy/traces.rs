@@ -5,6 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -21,9 +22,10 @@ use crate::{
     embedded::{received, text_response},
     grpc::{self, GRPC_CLUSTER, GrpcService},
     plugin::PLUGIN,
-    real::{RealEnvoy, listener},
+    real::{RealEnvoy, listener, tool},
     request::Request,
     services::{RecordingService, Reply},
+    surroundings::configured,
     table::{AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, Setup, TOKEN},
 };
 
@@ -61,7 +63,31 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_the_plugin() {
     assert_eq!(difference, None);
 }
 
-/// Guests by name: each file of a folder in fixtures/guests, behind the prelude, or the one that `GWAUTHZ_GUEST` names.
+/// The module that the AssemblyScript fixture is compiled to: a command that allocates with `malloc` and is of ABI 0.2.0.
+#[test]
+#[ignore = "needs Envoy and AssemblyScript: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_make_the_same_calls_with_assemblyscript() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let module = folder.path().join("module.wasm");
+    let compiler = tool("assemblyscript").canonicalize().expect("the compiler");
+    let packages = compiler.ancestors().find(|folder| folder.ends_with("node_modules")).expect("its packages");
+    let compiled = Command::new(&compiler)
+        .args(["index.ts", "--explicitStart", "--use", "abort=abort_proc_exit", "--baseDir"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/assemblyscript"))
+        .arg("--path")
+        .arg(packages)
+        .arg("--binaryFile")
+        .arg(&module)
+        .output()
+        .expect("run the compiler");
+    assert!(module.exists(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let pieces = Request::get("/second").posting_in_pieces("01", "23");
+    let requests = [Request::get("/first?a=b"), Request::get("/forbidden"), pieces];
+    assert_eq!(difference(&module, &json!({}), &requests), None);
+}
+
+/// Guests by name: each file of a folder in fixtures/guests, behind the prelude but for those that are whole modules, or
+/// the one that `GWAUTHZ_GUEST` names.
 pub(crate) fn guests(kind: &str) -> Vec<(String, String)> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests"));
     let prelude = fs::read_to_string(folder.join("prelude.wat")).expect("the prelude");
@@ -78,7 +104,8 @@ pub(crate) fn guests(kind: &str) -> Vec<(String, String)> {
         .map(|file| {
             let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
             let body = fs::read_to_string(&file).expect("a guest");
-            (name, format!("(module\n{prelude}\n{body})"))
+            let whole = body.lines().any(|line| line.starts_with("(module"));
+            (name, if whole { body } else { format!("(module\n{prelude}\n{body})") })
         })
         .collect()
 }
@@ -177,6 +204,7 @@ pub(crate) fn calls(log: &[Entry], of: impl Fn(bool) -> bool) -> Vec<String> {
 /// The calls of the embedded gateway's only worker, then what its clients got.
 fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let plugin = Plugin::new(&compiled(module), plugin_config.to_string());
+    let plugin = Plugin { name: "gwauthz".to_owned(), ..plugin };
     let mut gateway = gateway([plugin], Startup::AsEnvoy);
     let answers = sent(&mut gateway, requests);
     let worker = gateway.take_trace().into_iter().filter(|line| line.thread == Thread::Worker(0));
@@ -193,6 +221,7 @@ pub(crate) fn gateway(chain: impl IntoIterator<Item = Plugin>, startup: Startup)
     let config = GatewayConfig {
         clock: VirtualClock::starting_at(SystemTime::now()),
         startup,
+        surroundings: configured(),
         trace: true,
         ..GatewayConfig::default()
     };

@@ -98,9 +98,16 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 const TYPES: &str = "type.googleapis.com/envoy.extensions.";
 
 impl Bootstrap {
-    /// The configuration, for a process with this folder.
+    /// The configuration, for a process with this folder. What it says of node, routes and endpoints is there for plugins
+    /// that ask for it.
     pub(super) fn json(&self, folder: &Path) -> Value {
         json!({
+            "node": {
+                "id": "gateway-0",
+                "cluster": "gateways",
+                "metadata": {"LABELS": {"app": "gateway"}},
+                "locality": {"region": "here"},
+            },
             "admin": {"address": {"pipe": {"path": folder.join("admin"), "mode": 0o600}}},
             "static_resources": {
                 "listeners": self.listeners.iter().map(|listener| listener.json(folder)).collect::<Vec<_>>(),
@@ -116,7 +123,12 @@ impl Listener {
             Protocol::Http => json!([self.http_connection_manager(folder)]),
             Protocol::Tcp => self.tcp_chain(),
         };
-        json!({"name": self.name, "address": socket(ANY_PORT), "filter_chains": [{"filters": filters}]})
+        json!({
+            "name": self.name,
+            "traffic_direction": "OUTBOUND",
+            "address": socket(ANY_PORT),
+            "filter_chains": [{"filters": filters}],
+        })
     }
 
     fn tcp_chain(&self) -> Value {
@@ -154,7 +166,12 @@ impl Listener {
                 "route_config": {"virtual_hosts": [{
                     "name": "all",
                     "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": self.upstream}}],
+                    "routes": [{
+                        "name": "everything",
+                        "match": {"prefix": "/"},
+                        "route": {"cluster": self.upstream},
+                        "metadata": {"filter_metadata": {"gwauthz": {"a": [1.5, true, "b"]}}},
+                    }],
                 }]},
                 "access_log": [access_log(folder)],
                 "http_filters": filters,
@@ -241,7 +258,10 @@ impl Cluster {
             "connect_timeout": "2s",
             "load_assignment": {
                 "cluster_name": self.name,
-                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(self.address)}}]}],
+                "endpoints": [{"lb_endpoints": [{
+                    "endpoint": {"address": socket(self.address)},
+                    "metadata": {"filter_metadata": {"gwauthz": {"c": "d"}}},
+                }]}],
             },
             "typed_extension_protocol_options": {
                 format!("envoy.extensions.{options}"): {

@@ -174,8 +174,6 @@ impl Envoy {
         command.args(["-c", GUARDED, "envoy"]).arg(program.path());
         command.arg("--config-path").arg(folder.file("bootstrap.json"));
         command.args(["--concurrency", &bootstrap.workers.max(1).to_string()]);
-        // Who reads its configuration from files has to have a name.
-        command.args(["--service-node", "gwauthz", "--service-cluster", "gwauthz"]);
         command.args(["--log-level", "warning", "--component-log-level", "wasm:trace"]);
         command.args(["--log-format", FORMAT, "--log-format-escaped", "--file-flush-interval-msec", "5"]);
         command.args(["--disable-hot-restart"]);

@@ -1,6 +1,8 @@
 //! How a stream comes to its end: answers in the upstream's place, failures, the last callbacks.
 
-use crate::{headers::HeaderMap, state::LocalResponse, world::HttpResponse};
+use crate::{
+    attributes::ResponseFacts, headers::HeaderMap, profile::Profile, state::LocalResponse, world::HttpResponse,
+};
 
 use super::{
     exchange::{Exchange, Spot, Way},
@@ -8,6 +10,9 @@ use super::{
     outcome::Ending,
     worker::Worker,
 };
+
+/// What Envoy calls an answer in the place of a plugin that has trapped.
+const FAILED: &str = "wasm_fail_stream";
 
 impl Worker {
     /// Sends a plugin's own answer. A second one hangs the client where the first was given in a callback of the request;
@@ -45,6 +50,12 @@ impl Worker {
             stage.request.stop();
             stage.response = Half::default();
         }
+        let details = match &ending {
+            // Envoy lets no space into its access log's fields.
+            Ending::Answered(local) => local.details.replace(' ', "_"),
+            _ => FAILED.to_owned(),
+        };
+        exchange.info.get().response = Some(ResponseFacts { code: response.status().into(), details });
         let bodiless = response.body.is_empty();
         if exchange.responding {
             exchange.response.take(Part::Headers(response.headers), bodiless);
@@ -59,16 +70,26 @@ impl Worker {
         }
     }
 
-    /// Ends a stream, in Envoy's order: every plugin logs it, then each is done with it and deletes it.
+    /// Ends a stream, in Envoy's order: every plugin logs it, then each is done with it and deletes it. By the specification,
+    /// each is done with it before it logs it.
     pub(super) fn finish(&mut self, stream: u32, ending: Ending) {
+        let now = self.vms.now();
         let Some(exchange) = self.live(stream) else { return };
+        exchange.info.get().ended = Some(now);
         exchange.ending = Some(ending);
         let stages: Vec<_> =
             (0..exchange.stages.len()).map(|stage| Spot { stream, stage, way: Way::Request }).collect();
+        let done_first = self.vms.profile() == Profile::Spec;
         for spot in &stages {
+            if done_first {
+                self.be_done(*spot);
+            }
             self.log(*spot);
         }
         for spot in stages {
+            if !done_first {
+                self.be_done(spot);
+            }
             self.delete(spot);
         }
     }
@@ -103,12 +124,18 @@ impl Worker {
         Some((request, response))
     }
 
+    fn be_done(&mut self, spot: Spot) {
+        if let Some((vm, context)) = self.seat(spot) {
+            self.begin(spot);
+            self.call(Some(spot.stream), vm, |vm| vm.on_done(context));
+        }
+    }
+
     fn delete(&mut self, spot: Spot) {
         if let Some((vm, context)) = self.seat(spot) {
             self.call(Some(spot.stream), vm, |vm| {
-                vm.on_done(context)?;
                 vm.on_delete(context)?;
-                vm.state().streams.remove(&context);
+                vm.state().forget_stream(context);
                 Ok(())
             });
         }

@@ -1,6 +1,7 @@
 //! One stream on its way through the chain.
 
 use crate::{
+    attributes::StreamInfo,
     headers::HeaderMap,
     state::{LocalResponse, Message, Stream},
     world::HttpResponse,
@@ -36,6 +37,7 @@ pub(super) struct Exchange {
     /// Whether the client asked for headers alone.
     pub(super) head: bool,
     pub(super) ending: Option<Ending>,
+    pub(super) info: StreamInfo,
     pub(super) cost: Cost,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{headers::HeaderMap, state::Message, world::HttpRequest};
+use crate::{headers::HeaderMap, profile::Profile, state::Message, world::HttpRequest};
 
 /// A piece of a message, as it arrives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(super) struct Half {
     pub(super) end_shown: bool,
     pub(super) held: Option<Held>,
     headers_passed: bool,
+    stopped: bool,
 }
 
 /// What of a message has gone on behind the last plugin.
@@ -104,10 +105,15 @@ impl Half {
         self.arrived.push_back((part, end));
     }
 
-    /// The next piece that the plugin may see, and whether it is the last.
-    pub(super) fn next(&mut self) -> Option<(Part, bool)> {
+    /// The next piece that the plugin may see, and whether it is the last. While it holds the headers, the specification
+    /// shows it the body, and Envoy does not.
+    pub(super) fn next(&mut self, profile: Profile) -> Option<(Part, bool)> {
+        if self.stopped {
+            return None;
+        }
         match (self.held, &self.arrived.front()?.0) {
             (None, _) | (Some(Held::Body), Part::Data(_) | Part::Trailers(_)) => self.arrived.pop_front(),
+            (Some(Held::Headers), Part::Data(_)) if profile == Profile::Spec => self.arrived.pop_front(),
             _ => None,
         }
     }
@@ -149,5 +155,6 @@ impl Half {
     pub(super) fn stop(&mut self) {
         self.arrived.clear();
         self.held = Some(Held::Headers);
+        self.stopped = true;
     }
 }

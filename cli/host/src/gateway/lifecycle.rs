@@ -52,6 +52,9 @@ impl<W: World> Gateway<W> {
     /// apart from the listener (Envoy's extension discovery service, which Istio uses).
     pub fn unconfigured(config: GatewayConfig, world: W) -> Self {
         let shared = Shared::new(config.clock, SharedData::new(config.shared_data, config.races));
+        shared.get().profile = config.follows;
+        shared.get().surroundings = config.surroundings;
+        shared.get().foreign_functions = config.foreign_functions;
         let recorder = Recorder::new(config.trace, config.profile);
         let around = Surroundings { shared: shared.clone(), recorder: recorder.clone(), faults: config.faults };
         let serving = config.workers.max(1);

@@ -7,6 +7,7 @@ use crate::{
     faults::Faults,
     module::ModuleError,
     plugin::{FailStrategy, Plugin},
+    profile::Profile,
     shared::Shared,
     state::{Effect, VmState},
     thread::{RootId, Thread, VmId},
@@ -217,7 +218,12 @@ impl Vms {
         hosted.roots.iter_mut().find(|known| known.context == root)
     }
 
-    fn now(&self) -> Duration {
+    /// Whom the gateway follows.
+    pub(super) fn profile(&self) -> Profile {
+        self.around.shared.get().profile
+    }
+
+    pub(super) fn now(&self) -> Duration {
         self.around.shared.get().clock.now()
     }
 
@@ -257,6 +263,17 @@ impl Vms {
     pub(super) fn has_plugin(&self, plugin: &Plugin) -> bool {
         let sharing = self.list.iter().filter(|hosted| hosted.vm.is_ok() && hosted.maker.shares_vm_with(plugin));
         sharing.flat_map(|hosted| &hosted.roots).any(|root| root.filters > 0 && root.plugin.is_same_as(plugin))
+    }
+
+    /// Every root context of a plugin.
+    pub(super) fn roots(&mut self) -> Vec<RootId> {
+        let worker = self.worker;
+        let vms = self.list.iter_mut().filter_map(|hosted| Some((hosted.number, hosted.vm.as_mut().ok()?)));
+        let roots = vms.flat_map(|(number, vm)| {
+            let id = VmId { worker, number };
+            vm.state().roots.keys().map(move |context| RootId { vm: id, context: *context }).collect::<Vec<_>>()
+        });
+        roots.collect()
     }
 
     /// Whether a root context lives.

@@ -17,6 +17,7 @@ use super::{
 impl Worker {
     /// Brings a piece to a stage, or behind the last one to the upstream or the client.
     pub(super) fn deliver(&mut self, spot: Option<Spot>, stream: u32, part: Part, end: bool) {
+        let now = self.vms.now();
         let Some(exchange) = self.live(stream) else { return };
         match spot {
             Some(spot) if exchange.stages.len() > spot.stage => {
@@ -30,6 +31,7 @@ impl Worker {
                 self.pump(spot);
             }
             Some(Spot { way: Way::Request, .. }) => {
+                exchange.info.get().forwarded.get_or_insert(now);
                 exchange.request.take(part, end);
                 if exchange.request.ended {
                     self.forwarded.push(stream);
@@ -37,6 +39,7 @@ impl Worker {
             }
             _ => {
                 exchange.response.take(part, end);
+                exchange.info.get().sent = exchange.response.body.len();
                 if exchange.response.ended {
                     let ending = exchange.answer.take().unwrap_or(Ending::Served);
                     self.finish(stream, ending);
@@ -57,7 +60,8 @@ impl Worker {
     }
 
     fn show_pieces(&mut self, spot: Spot) {
-        while let Some((part, end)) = self.half(spot).and_then(Half::next) {
+        let profile = self.vms.profile();
+        while let Some((part, end)) = self.half(spot).and_then(|half| half.next(profile)) {
             let at = part.held();
             let Some((vm, context)) = self.seat(spot) else {
                 self.pass_by_or_fail(spot, part, end);
@@ -87,8 +91,9 @@ impl Worker {
         let Some(stage) = exchange.stages.get_mut(spot.stage) else { return };
         let (Some(context), vm, root, false) = (stage.context, stage.vm, stage.root, stage.begun) else { return };
         stage.begun = true;
+        let info = exchange.info.clone();
         self.call(Some(spot.stream), vm, |vm| {
-            vm.state().streams.insert(context, Stream::new(root, spot.stream, spot.stage));
+            vm.state().streams.insert(context, Stream::new(root, spot.stream, spot.stage, info));
             vm.on_context_create(context, root)
         });
     }

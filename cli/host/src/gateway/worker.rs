@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use crate::{
     abi::StreamType,
+    attributes::{ResponseFacts, StreamInfo},
     downstream,
     fault::Fault,
     headers::HeaderMap,
     plugin::{FailStrategy, Plugin},
     state::Effect,
-    thread::Thread,
+    thread::{RootId, Thread},
     vm::Vm,
-    world::HttpResponse,
+    world::{GrpcStatus, HttpResponse},
 };
 
 use super::{
@@ -35,6 +36,11 @@ pub(super) struct Worker {
     /// Streams whose request has passed the chain whole, and which the gateway has not picked up yet.
     pub(super) forwarded: Vec<u32>,
 }
+
+/// The code that `get_status` tells of a callout that was reset: a status of Envoy's own, outside of the specification.
+const BROKEN_CONNECTION: u32 = 11;
+/// What Envoy calls a response that its upstream gave.
+const VIA_UPSTREAM: &str = "via_upstream";
 
 impl Worker {
     /// A worker without plugins.
@@ -82,7 +88,8 @@ impl Worker {
         self.next_stream += 1;
         let stages = self.stages();
         let head = headers.first(b":method") == Some(b"HEAD");
-        self.streams.insert(number, Exchange { stages, head, ..Exchange::default() });
+        let info = StreamInfo::begun(self.vms.now());
+        self.streams.insert(number, Exchange { stages, head, info, ..Exchange::default() });
         if let Some(refusal) = downstream::refusal(&headers) {
             if let Some(exchange) = self.streams.get_mut(&number) {
                 exchange.refused = downstream::logged(&headers, &refusal);
@@ -110,6 +117,9 @@ impl Worker {
         if let Some(exchange) = self.streams.get_mut(&stream) {
             exchange.request_complete |= end;
         }
+        if let (Some(exchange), Part::Data(chunk)) = (self.live(stream), &part) {
+            exchange.info.get().received += chunk.len();
+        }
         self.deliver(Some(Spot { stream, stage: 0, way: Way::Request }), stream, part, end);
         self.carry_out_effects();
     }
@@ -117,6 +127,10 @@ impl Worker {
     /// The response arrives from the upstream, as HTTP/1.1 brings it: Envoy sees the end of a body behind it.
     pub(super) fn receive_response(&mut self, stream: u32, response: HttpResponse) {
         let (bodiless, trailerless) = (response.body.is_empty(), response.trailers.is_empty());
+        if let Some(exchange) = self.live(stream) {
+            let (code, details) = (response.status().into(), VIA_UPSTREAM.to_owned());
+            exchange.info.get().response = Some(ResponseFacts { code, details });
+        }
         self.respond(stream, Part::Headers(response.headers), bodiless && trailerless);
         if !bodiless {
             self.respond(stream, Part::Data(response.body), false);
@@ -144,6 +158,19 @@ impl Worker {
         self.carry_out_effects();
     }
 
+    /// Foreign functions that plugins have registered for are called.
+    pub(super) fn foreign_function(&mut self, function: u32, arguments: &[u8]) {
+        for RootId { vm, context } in self.vms.roots() {
+            self.call(None, vm.number, |vm| {
+                vm.state().call_data = arguments.to_vec();
+                let result = vm.on_foreign_function(context, function, arguments.len());
+                vm.state().call_data = Vec::new();
+                result
+            });
+        }
+        self.carry_out_effects();
+    }
+
     /// A callout that was made on behalf of `stream` is replied to; `None`: it was reset.
     pub(super) fn reply(
         &mut self,
@@ -157,9 +184,16 @@ impl Worker {
             .as_ref()
             .map_or((0, 0, 0), |response| (response.headers.len(), response.body.len(), response.trailers.len()));
         self.call(stream, vm, |vm| {
-            vm.state().call_reply = response;
+            let state = vm.state();
+            if response.is_none() {
+                let status = GrpcStatus { code: BROKEN_CONNECTION, message: "reset".to_owned() };
+                state.grpc.set_status(root, status);
+            }
+            state.call_reply = response;
             let result = vm.on_http_call_response(root, token, sizes.0, sizes.1, sizes.2);
-            vm.state().call_reply = None;
+            let state = vm.state();
+            state.call_reply = None;
+            state.grpc.clear_message(root);
             result
         });
         self.carry_out_effects();
@@ -216,7 +250,11 @@ impl Worker {
     }
 
     pub(super) fn respond(&mut self, stream: u32, part: Part, end: bool) {
+        let now = self.vms.now();
         let Some(exchange) = self.live(stream) else { return };
+        if end {
+            exchange.info.get().answered = Some(now);
+        }
         exchange.responding = true;
         let last = exchange.stages.len().checked_sub(1);
         self.deliver(last.map(|stage| Spot { stream, stage, way: Way::Response }), stream, part, end);

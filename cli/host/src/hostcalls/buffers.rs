@@ -15,6 +15,9 @@ pub(super) fn get_buffer_bytes(
     size_out: u32,
 ) -> HostResult {
     let buffer = BufferType::try_from(buffer)?;
+    if guest.state().follows_spec() && start.checked_add(max).is_none() {
+        return Err(Status::BadArgument.into());
+    }
     let bytes = buffer_of(guest.state(), buffer)?;
     let range = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
     // An end behind 2^32 is one behind the end.
@@ -22,7 +25,7 @@ pub(super) fn get_buffer_bytes(
     guest.give(&data, data_out, size_out)
 }
 
-/// Replaces `size` bytes from `start`: all of them, or a prefix of nothing at either end. In the middle Envoy refuses.
+/// Replaces `size` bytes from `start`. In the middle Envoy refuses.
 pub(super) fn set_buffer_bytes(
     guest: &mut Guest<'_, '_>,
     buffer: u32,
@@ -34,12 +37,15 @@ pub(super) fn set_buffer_bytes(
     let buffer = BufferType::try_from(buffer)?;
     buffer_of(guest.state(), buffer)?;
     let data = guest.read(data, data_size)?;
+    let anywhere = guest.state().follows_spec();
     let target = writable(guest.state(), buffer).ok_or(Status::BadArgument)?;
     let (start, size) = (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(size).unwrap_or(usize::MAX));
     if start == 0 {
         target.splice(..size.min(target.len()), data);
     } else if start >= target.len() {
         target.extend(data);
+    } else if anywhere {
+        target.splice(start..start.saturating_add(size).min(target.len()), data);
     } else {
         return Err(Status::BadArgument.into());
     }
@@ -53,30 +59,39 @@ pub(super) fn get_buffer_status(guest: &mut Guest<'_, '_>, buffer: u32, length_o
     guest.write_u32(flags_out, 0)
 }
 
-/// ABI 0.1.0: the plugin's configuration.
+/// ABI 0.1.0: the plugin's configuration while it is configured, the VM's otherwise.
 pub(super) fn get_configuration(guest: &mut Guest<'_, '_>, data_out: u32, size_out: u32) -> HostResult {
-    let data = guest.state().plugin().map(|plugin| plugin.configuration.clone()).unwrap_or_default();
+    let state = guest.state();
+    let configured = state.plugin().filter(|_| state.configuring == Some(state.context()));
+    let data = configured.map_or(&state.maker.vm_configuration, |plugin| &plugin.configuration).clone();
     guest.give(&data, data_out, size_out)
 }
 
-/// The bytes of a buffer; those of a body that is not there at this moment are none, as in Envoy.
+/// The bytes of a buffer. Those of a body that is not there at this moment are none in Envoy, and not found by the
+/// specification.
 fn buffer_of(state: &mut VmState, buffer: BufferType) -> Result<&[u8], Status> {
+    let absent = if state.follows_spec() { Err(Status::NotFound) } else { Ok([].as_slice()) };
     match buffer {
-        BufferType::HttpRequestBody => Ok(body_of(state.stream().map(|stream| &stream.request))),
-        BufferType::HttpResponseBody => Ok(body_of(state.stream().map(|stream| &stream.response))),
+        BufferType::HttpRequestBody => body_of(state.stream().map(|stream| &stream.request)).map_or(absent, Ok),
+        BufferType::HttpResponseBody => body_of(state.stream().map(|stream| &stream.response)).map_or(absent, Ok),
         BufferType::HttpCallResponseBody => {
             state.call_reply.as_ref().map(|reply| reply.body.as_slice()).ok_or(Status::NotFound)
         }
-        BufferType::VmConfiguration => Ok(&state.maker.vm_configuration),
+        BufferType::VmConfiguration if state.starting_vm => Ok(&state.maker.vm_configuration),
+        BufferType::VmConfiguration => absent.map(|_| state.maker.vm_configuration.as_slice()),
         BufferType::PluginConfiguration => state
             .plugin()
             .filter(|_| state.configuring == Some(state.context()))
             .map(|plugin| plugin.configuration.as_slice())
             .ok_or(Status::NotFound),
-        BufferType::DownstreamData => Ok(open_bytes(state.connection().map(|connection| &connection.downstream))),
-        BufferType::UpstreamData => Ok(open_bytes(state.connection().map(|connection| &connection.upstream))),
-        BufferType::CallData => Ok(&[]),
-        BufferType::GrpcReceiveBuffer => Ok(state.grpc.message.as_deref().unwrap_or_default()),
+        BufferType::DownstreamData => {
+            open_bytes(state.connection().map(|connection| &connection.downstream)).map_or(absent, Ok)
+        }
+        BufferType::UpstreamData => {
+            open_bytes(state.connection().map(|connection| &connection.upstream)).map_or(absent, Ok)
+        }
+        BufferType::CallData => Ok(&state.call_data),
+        BufferType::GrpcReceiveBuffer => state.grpc.message.as_deref().map_or(absent, Ok),
     }
 }
 
@@ -93,10 +108,10 @@ fn writable(state: &mut VmState, buffer: BufferType) -> Option<&mut Vec<u8>> {
     message.body_open.then_some(&mut message.body)
 }
 
-fn body_of(message: Option<&Message>) -> &[u8] {
-    message.filter(|message| message.body_open).map_or(&[], |message| &message.body)
+fn body_of(message: Option<&Message>) -> Option<&[u8]> {
+    message.filter(|message| message.body_open).map(|message| message.body.as_slice())
 }
 
-fn open_bytes(buffer: Option<&Buffer>) -> &[u8] {
-    buffer.filter(|buffer| buffer.open).map_or(&[], |buffer| &buffer.bytes)
+fn open_bytes(buffer: Option<&Buffer>) -> Option<&[u8]> {
+    buffer.filter(|buffer| buffer.open).map(|buffer| buffer.bytes.as_slice())
 }

@@ -101,10 +101,14 @@ pub(super) fn grpc_close(guest: &mut Guest<'_, '_>, token: u32) -> HostResult {
     Ok(state.grpc.close(token, behalf)?)
 }
 
-/// How the last gRPC callout of the root context that was closed ended; its message is there in `on_grpc_close` alone.
+/// How the last gRPC callout of the root context that was closed, or the last HTTP callout that was reset, ended; the message
+/// is there in the callback about it alone. By the specification, the status of the reply that the plugin is told of.
 pub(super) fn get_status(guest: &mut Guest<'_, '_>, code_out: u32, data_out: u32, size_out: u32) -> HostResult {
     let state = guest.state();
-    let status = state.grpc.status(state.root().context);
+    let mut status = state.grpc.status(state.root().context);
+    if let Some(reply) = state.call_reply.as_ref().filter(|_| state.follows_spec()) {
+        status.code = reply.status().into();
+    }
     guest.write_u32(code_out, status.code)?;
     guest.give(status.message.as_bytes(), data_out, size_out)
 }

@@ -9,10 +9,16 @@ use crate::{
 
 static EMPTY: HeaderMap = HeaderMap::new();
 
-/// The bytes of all names and values, as Envoy counts; of maps that cannot be changed there is no size.
+/// The bytes of all names and values, as Envoy counts; the specification counts those of the wire form. Of maps that
+/// cannot be changed Envoy has no size.
 pub(super) fn get_header_map_size(guest: &mut Guest<'_, '_>, map: u32, size_out: u32) -> HostResult {
-    let size = u32::try_from(writable(guest.state(), map)?.byte_size()).map_err(|_| Status::InternalFailure)?;
-    guest.write_u32(size_out, size)
+    let state = guest.state();
+    let size = if state.follows_spec() {
+        readable(state, map)?.ok_or(Status::BadArgument)?.encoded_len()
+    } else {
+        writable(state, map)?.byte_size()
+    };
+    guest.write_u32(size_out, u32::try_from(size).map_err(|_| Status::InternalFailure)?)
 }
 
 /// The whole map; nothing where it is empty or not there.
@@ -94,7 +100,8 @@ fn readable(state: &mut VmState, map: u32) -> Result<Option<&HeaderMap>, Status>
             Ok(state.grpc.trailing_metadata.as_ref())
         }
         _ if state.stream().is_some_and(|stream| stream.logging) => {
-            Ok(Some(state.stream().and_then(|stream| logged(stream, map)).unwrap_or(&EMPTY)))
+            let with_trailers = state.follows_spec();
+            Ok(Some(state.stream().and_then(|stream| logged(stream, map, with_trailers)).unwrap_or(&EMPTY)))
         }
         _ => Ok(state.stream().and_then(|stream| open(stream, map)).map(|map| &*map)),
     }
@@ -125,9 +132,10 @@ fn open(stream: &mut Stream, map: MapType) -> Option<&mut HeaderMap> {
     }
 }
 
-/// What of a stream is logged: Envoy leaves the request's trailers out.
-fn logged(stream: &Stream, map: MapType) -> Option<&HeaderMap> {
+/// What of a stream is logged: Envoy leaves the request's trailers out, the specification does not.
+fn logged(stream: &Stream, map: MapType, with_trailers: bool) -> Option<&HeaderMap> {
     match map {
+        MapType::HttpRequestTrailers if with_trailers => stream.request.trailers.as_ref(),
         MapType::HttpRequestHeaders => stream.request.headers.as_ref(),
         MapType::HttpResponseHeaders => stream.response.headers.as_ref(),
         MapType::HttpResponseTrailers => stream.response.trailers.as_ref(),

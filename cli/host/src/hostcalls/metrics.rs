@@ -23,20 +23,26 @@ pub(super) fn define_metric(
 pub(super) fn record_metric(guest: &mut Guest<'_, '_>, id: u32, value: u64) -> HostResult {
     let state = guest.state();
     // Unlike the others, this one knows no kind that cannot be recorded.
-    let metric = state.metric_ids.metric(id).map_err(|_| Status::NotFound)?;
-    state.shared.get().metrics.record(metric, value);
+    let mut shared = state.shared.get();
+    let metric = state.metric_ids.metric(id, shared.profile).map_err(|_| Status::NotFound)?;
+    let profile = shared.profile;
+    shared.metrics.record(metric, value, profile);
     Ok(())
 }
 
 pub(super) fn increment_metric(guest: &mut Guest<'_, '_>, id: u32, offset: u64) -> HostResult {
     let state = guest.state();
-    let metric = state.metric_ids.metric(id)?;
-    Ok(state.shared.get().metrics.increment(metric, offset.cast_signed())?)
+    let mut shared = state.shared.get();
+    let profile = shared.profile;
+    let metric = state.metric_ids.metric(id, profile)?;
+    Ok(shared.metrics.increment(metric, offset.cast_signed(), profile)?)
 }
 
 pub(super) fn get_metric(guest: &mut Guest<'_, '_>, id: u32, value_out: u32) -> HostResult {
     let state = guest.state();
-    let metric = state.metric_ids.metric(id)?;
-    let value = state.shared.get().metrics.value(metric)?;
+    let value = {
+        let shared = state.shared.get();
+        shared.metrics.value(state.metric_ids.metric(id, shared.profile)?)?
+    };
     guest.write_u64(value_out, value)
 }

@@ -1,16 +1,16 @@
 //! The functions that a gateway provides (module `env`): one file a section of the ABI specification, one table of all.
-//!
-//! What this host does not have yet is in the table too: it answers UNIMPLEMENTED and is named in a warning, never a
-//! success that did not happen.
 
 mod buffers;
 mod clocks;
 mod contexts;
+mod emscripten;
+mod foreign;
 mod grpc_calls;
 mod headers;
 mod http_calls;
 mod logging;
 mod metrics;
+mod properties;
 mod shared_data;
 mod shared_queues;
 mod streams;
@@ -18,7 +18,7 @@ mod streams;
 use wasmtime::{Caller, Linker};
 
 use crate::{
-    abi::Status,
+    abi::{AbiVersion, Status},
     guest::{Guest, HostResult, Stop},
     state::VmState,
 };
@@ -26,49 +26,35 @@ use crate::{
 /// The module that the functions are imported from.
 const MODULE: &str = "env";
 
-/// Declares the import table: implemented functions by their section, the others by their arguments alone.
+/// Declares the import table: the functions by their section.
 macro_rules! import_table {
     (
-        unimplemented { $($missing:ident ($($missing_arg:ident: $missing_ty:ty),*);)+ }
         $($section:ident { $($name:ident ($($arg:ident: $ty:ty),*);)+ })+
     ) => {
         /// Every function of the table, with its prefix.
-        pub(crate) const NAMES: &[&str] = &[
+        const NAMES: &[&str] = &[
             $($(concat!("proxy_", stringify!($name)),)+)+
-            $(concat!("proxy_", stringify!($missing)),)+
         ];
 
         /// Puts the whole table into a linker.
         pub(crate) fn define(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
+            emscripten::define(linker)?;
             $($(
                 linker.func_wrap(MODULE, concat!("proxy_", stringify!($name)), |mut caller: Caller<'_, VmState>, $($arg: $ty),*| {
                     let mut guest = Guest::enter(&mut caller);
                     let name = concat!("proxy_", stringify!($name));
                     let number = guest.called(MODULE, name, &($($arg,)*));
+                    guest.check_start(MODULE, name, name == "proxy_log")?;
                     let result = $section::$name(&mut guest, $($arg),*);
                     leave(&mut guest, number, name, result)
                 })?;
             )+)+
-            $(
-                linker.func_wrap(MODULE, concat!("proxy_", stringify!($missing)), |mut caller: Caller<'_, VmState>, $($missing_arg: $missing_ty),*| {
-                    let mut guest = Guest::enter(&mut caller);
-                    let name = concat!("proxy_", stringify!($missing));
-                    let number = guest.called(MODULE, name, &($($missing_arg,)*));
-                    guest.state().unimplemented.insert(name);
-                    leave(&mut guest, number, name, Err(Stop::Status(Status::Unimplemented)))
-                })?;
-            )+
             Ok(())
         }
     };
 }
 
 import_table! {
-    unimplemented {
-        get_property(path: u32, path_size: u32, data_out: u32, size_out: u32);
-        set_property(path: u32, path_size: u32, value: u32, value_size: u32);
-        call_foreign_function(name: u32, name_size: u32, arguments: u32, arguments_size: u32, data_out: u32, size_out: u32);
-    }
     contexts {
         done();
         set_effective_context(context: u32);
@@ -142,6 +128,34 @@ import_table! {
         increment_metric(id: u32, offset: u64);
         get_metric(id: u32, value_out: u32);
     }
+    properties {
+        get_property(path: u32, path_size: u32, data_out: u32, size_out: u32);
+        set_property(path: u32, path_size: u32, value: u32, value_size: u32);
+    }
+    foreign {
+        call_foreign_function(name: u32, name_size: u32, arguments: u32, arguments_size: u32, data_out: u32, size_out: u32);
+    }
+}
+
+/// Functions that not every version of the ABI has. Envoy refuses a module that imports one of another version than it
+/// marks.
+const VERSIONED: [(&str, &[AbiVersion]); 7] = [
+    ("proxy_get_configuration", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_request", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_response", &[AbiVersion::V0_1_0]),
+    ("proxy_clear_route_cache", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_stream", &[AbiVersion::V0_2_0, AbiVersion::V0_2_1]),
+    ("proxy_close_stream", &[AbiVersion::V0_2_0, AbiVersion::V0_2_1]),
+    ("proxy_get_log_level", &[AbiVersion::V0_2_1]),
+];
+
+/// The versions of the ABI that have a function; none of them where there is no such function.
+pub(crate) fn versions(name: &str) -> &'static [AbiVersion] {
+    if let Some((_, versions)) = VERSIONED.iter().find(|(versioned, _)| *versioned == name) {
+        return versions;
+    }
+    let known = NAMES.contains(&name) || emscripten::NAMES.contains(&name);
+    if known { &AbiVersion::ALL } else { &[] }
 }
 
 fn leave(guest: &mut Guest<'_, '_>, number: u64, name: &str, result: HostResult) -> wasmtime::Result<u32> {

@@ -1,0 +1,31 @@
+//! The surroundings of the embedded gateway where it is held against Envoy.
+
+use gwauthz_host::{AttributeValue, Direction, Listener, Metadata, Node, Route, Surroundings, Upstream};
+
+/// What the configuration of [`gwauthz_host::envoy::Bootstrap`] says of itself.
+pub(crate) fn configured() -> Surroundings {
+    let map = |pairs: &[(&str, AttributeValue)]| pairs.iter().cloned().collect::<AttributeValue>();
+    let metadata = |name: &str, value| Metadata::from([(name.as_bytes().to_vec(), value)]);
+    Surroundings {
+        node: Node {
+            id: "gateway-0".to_owned(),
+            cluster: "gateways".to_owned(),
+            metadata: metadata("LABELS", map(&[("app", "gateway".into())])),
+            region: "here".to_owned(),
+            zone: String::new(),
+        },
+        listener: Listener { direction: Direction::Outbound, ..Listener::default() },
+        route: Route {
+            name: "everything".to_owned(),
+            cluster: "upstream".to_owned(),
+            virtual_host: "all".to_owned(),
+            metadata: metadata(
+                "gwauthz",
+                map(&[("a", AttributeValue::List(vec![1.5.into(), true.into(), "b".into()]))]),
+            ),
+            ..Route::default()
+        },
+        upstream: Upstream { metadata: Some(metadata("gwauthz", map(&[("c", "d".into())]))), ..Upstream::default() },
+        ..Surroundings::default()
+    }
+}
