@@ -148,6 +148,8 @@ pub(crate) struct Message {
     pub(crate) headers_open: bool,
     pub(crate) body: Vec<u8>,
     pub(crate) body_open: bool,
+    /// The plugin has held the body: it sees it even where it lets go of everything else.
+    pub(crate) body_kept: bool,
     pub(crate) trailers: Option<HeaderMap>,
     pub(crate) trailers_open: bool,
 }
@@ -352,8 +354,9 @@ impl Message {
         }
     }
 
-    /// The plugin lets go of everything.
+    /// The plugin lets go of everything but a body that it has held.
     pub(crate) fn close(&mut self) {
-        (self.headers_open, self.body_open, self.trailers_open) = (false, false, false);
+        (self.headers_open, self.trailers_open) = (false, false);
+        self.body_open &= self.body_kept;
     }
 }

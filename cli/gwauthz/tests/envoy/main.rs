@@ -22,6 +22,7 @@ mod surroundings;
 mod table;
 mod tcp;
 mod traces;
+mod trailers;
 
 use serde_json::json;
 

@@ -80,6 +80,8 @@ impl Worker {
             if goes_on {
                 self.let_go(vm, context, spot.way, at);
                 self.pass(spot, at);
+            } else if at == Held::Body {
+                self.keep_body(vm, context, spot.way);
             }
             self.carry_out_effects();
         }
@@ -121,8 +123,14 @@ impl Worker {
         let message = way.of(stream);
         match at {
             Held::Headers => message.headers_open = false,
-            Held::Body => message.body_open = false,
+            Held::Body => (message.body_open, message.body_kept) = (false, false),
             Held::Trailers => message.trailers_open = false,
+        }
+    }
+
+    fn keep_body(&mut self, vm: u32, context: u32, way: Way) {
+        if let Some(stream) = self.vms.vm(vm).ok().and_then(|vm| vm.state().streams.get_mut(&context)) {
+            way.of(stream).body_kept = true;
         }
     }
 
