@@ -1,4 +1,4 @@
-//! What a scenario says of the gateway around a plugin reaches it: faults.
+//! What a scenario says of the gateway around a plugin reaches it: faults, which VMs it makes.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
@@ -65,6 +65,15 @@ fn a_callback_traps_when_a_scenario_says_so() {
     assert_eq!(endings("{callback: on_request_headers, call: 2}"), [false, true]);
     assert!(endings("{callback: proxy_on_request_headers}")[0]);
     assert_eq!(endings("{callback: on_request_body}"), [false, false], "it is not exported");
+}
+
+#[test]
+fn a_gateway_makes_the_vms_that_a_scenario_says() {
+    const CONFIGURES: &str = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
+        (call $say (i32.const 1)) (i32.const 1))"#;
+    assert_eq!(said("workers: 2", CONFIGURES), "11");
+    assert_eq!(said("workers: 2, startup: workers", CONFIGURES), "11");
+    assert_eq!(said("workers: 2, startup: envoy", CONFIGURES), "1111", "the one that tries it, and the main thread's");
 }
 
 #[test]

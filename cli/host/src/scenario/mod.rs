@@ -33,8 +33,8 @@ pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup, GatewaySetup,
     GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService, Manifest, PluginSetup, Reply,
-    Request, RequestExpectation, Scenario, Service, SharedDataRace, StateExpectation, Step, Token, TrapSetup, Update,
-    UpstreamExpectation,
+    Request, RequestExpectation, Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, Token,
+    TrapSetup, Update, UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, ObservedGrpcCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};

@@ -8,7 +8,7 @@ use crate::{
     clock::VirtualClock,
     compiler::Module,
     faults::{Faults, TrapAt},
-    gateway::{GatewayConfig, Refusal, StartError},
+    gateway::{GatewayConfig, Refusal, StartError, Startup},
     logs::LogLine,
     module::ModuleError,
     plugin::{self, Plugin},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    super::format::{FailStrategy, FaultSetup, Scenario, SharedDataRace, TrapSetup},
+    super::format::{FailStrategy, FaultSetup, Scenario, SharedDataRace, StartupSetup, TrapSetup},
     RunError,
 };
 
@@ -31,6 +31,7 @@ pub(super) fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
     };
     GatewayConfig {
         clock: VirtualClock::starting_at(setup.clock_start().into()),
+        startup: setup.startup.into(),
         workers: setup.workers.unwrap_or(1).into(),
         shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),
         races: setup.shared_data_races.iter().map(race).collect(),
@@ -68,6 +69,15 @@ pub(super) fn refusal(error: StartError) -> Result<Vec<LogLine>, RunError> {
         StartError::Refused(Refusal { logs, .. }) | StartError::Trapped(_, logs) => Ok(logs),
         StartError::Module(ModuleError::TrapAtStart(_)) => Ok(Vec::new()),
         StartError::Module(error) => Err(RunError::Module(error)),
+    }
+}
+
+impl From<StartupSetup> for Startup {
+    fn from(startup: StartupSetup) -> Self {
+        match startup {
+            StartupSetup::Workers => Self::WorkersOnly,
+            StartupSetup::Envoy => Self::AsEnvoy,
+        }
     }
 }
 

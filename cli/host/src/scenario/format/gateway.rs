@@ -14,6 +14,9 @@ use crate::scenario::callback::Callback;
 pub struct GatewaySetup {
     /// How many workers it has. Default: 1.
     pub workers: Option<u16>,
+    /// Which VMs it makes. Default: `workers`.
+    #[serde(default)]
+    pub startup: StartupSetup,
     /// What its clock shows at the start (RFC 3339). Default: `2026-01-01T00:00:00Z`. A real Envoy has the time of day.
     pub starts_at: Option<Timestamp>,
     /// Data that other plugins have shared before the start, by key.
@@ -25,6 +28,18 @@ pub struct GatewaySetup {
     /// The faults that it brings upon the plugin. Default: none.
     #[serde(default)]
     pub faults: FaultSetup,
+}
+
+/// Which VMs a gateway makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StartupSetup {
+    /// One a worker: the least that serves requests.
+    #[default]
+    Workers,
+    /// Those that Envoy makes: beside the workers', one in which it tries the configuration, and one of the main thread,
+    /// which is ticked and serves no requests. What all of them log is seen.
+    Envoy,
 }
 
 /// Another plugin writes an entry of the shared data just before this one does, whose compare-and-swap then fails.
