@@ -113,7 +113,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__bench)
-            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --requests --against --baseline --fail-above --plot --format --color --quiet --verbose --help --version"
+            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --profile --no-cache --requests --against --baseline --fail-above --plot --format --color --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -157,6 +157,10 @@ _gwauthz() {
                     ;;
                 --authz)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -W "envoy spec" -- "${cur}"))
                     return 0
                     ;;
                 --requests)
@@ -559,7 +563,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__test)
-            opts="-c -q -v -h -V --filter --fail-fast --host --envoy --watch --token --claims --config --plugin --module --method --path --header --authz --no-cache --expect --probe --format --color --quiet --verbose --help --version"
+            opts="-c -q -v -h -V --filter --fail-fast --host --envoy --watch --token --claims --config --plugin --module --method --path --header --authz --profile --no-cache --expect --probe --format --color --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -617,6 +621,10 @@ _gwauthz() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -W "envoy spec" -- "${cur}"))
+                    return 0
+                    ;;
                 --expect)
                     COMPREPLY=($(compgen -W "allow deny" -- "${cur}"))
                     return 0
@@ -637,7 +645,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__trace)
-            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --no-cache --against --color --quiet --verbose --help --version"
+            opts="-c -q -v -h -V --token --claims --config --plugin --module --method --path --header --authz --profile --no-cache --against --color --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -681,6 +689,10 @@ _gwauthz() {
                     ;;
                 --authz)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -W "envoy spec" -- "${cur}"))
                     return 0
                     ;;
                 --against)
