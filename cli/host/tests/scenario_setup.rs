@@ -1,4 +1,4 @@
-//! What a scenario says of the gateway around a plugin reaches it: faults, which VMs it makes.
+//! What a scenario says of the gateway around a plugin reaches it: faults, which VMs it makes, properties, foreign functions.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
@@ -12,8 +12,11 @@ fn guest(functions: &str) -> Module {
         r#"(module
             (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
             (import "env" "proxy_get_header_map_value" (func $header (param i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_get_property" (func $property (param i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_call_foreign_function" (func $foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
             (memory (export "memory") 1)
-            (data (i32.const 100) ":path")
+            (data (i32.const 100) ":path") (data (i32.const 120) "xds\00node\00id") (data (i32.const 140) "a\00b.c")
+            (data (i32.const 160) "sign") (data (i32.const 170) "verify")
             (func (export "proxy_abi_version_0_2_1"))
             (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 4096)
             (func $say (param i32)
@@ -74,6 +77,49 @@ fn a_gateway_makes_the_vms_that_a_scenario_says() {
     assert_eq!(said("workers: 2", CONFIGURES), "11");
     assert_eq!(said("workers: 2, startup: workers", CONFIGURES), "11");
     assert_eq!(said("workers: 2, startup: envoy", CONFIGURES), "1111", "the one that tries it, and the main thread's");
+}
+
+/// Shows what it gets of a property's type and bytes, and of two foreign functions.
+const LOOKS: &str = r#"
+    (func $show (drop (call $log (i32.const 2) (i32.load (i32.const 16)) (i32.load (i32.const 20)))))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (i64.store (i32.const 16) (i64.const 0))
+        (call $say (call $property (i32.const 120) (i32.const 11) (i32.const 16) (i32.const 20))) (call $show)
+        (i64.store (i32.const 16) (i64.const 0))
+        (call $say (call $property (i32.const 140) (i32.const 5) (i32.const 16) (i32.const 20))) (call $show)
+        (i64.store (i32.const 16) (i64.const 0))
+        (call $say (call $foreign (i32.const 160) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 20)))
+        (call $show)
+        (i64.store (i32.const 16) (i64.const 0))
+        (call $say (call $foreign (i32.const 170) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 20)))
+        (call $show)
+        (i32.const 0))"#;
+
+/// What the guest gets with the first of the two requests.
+fn looked(gateway: &str) -> String {
+    let observed = observe(gateway, LOOKS);
+    observed.logs.iter().take(8).map(|line| line.message.as_str()).collect()
+}
+
+#[test]
+fn properties_have_the_values_of_the_scenario() {
+    let properties = |properties: &str| looked(&format!("properties: {{{properties}}}"));
+    assert!(properties("").starts_with("0router~"), "the gateway's own: {}", properties(""));
+    assert_eq!(properties("xds.node.id: mine, \"a['b.c']\": text"), "0mine0text11");
+    assert_eq!(properties("xds.node.id: mine, \"a['b.c']\": 65"), "0mine0A\0\0\0\0\0\0\u{0}11");
+    assert_eq!(properties("xds.node.id: true"), "0\u{1}111");
+    let map = "0\u{1}\0\0\0\u{1}\0\0\0\u{1}\0\0\0k\0v\u{0}111";
+    assert_eq!(properties("xds.node.id: {k: v}"), map);
+    assert!(properties("xds.node.id: 1.0").as_bytes().starts_with(b"0\0\0\0\0\0\0"));
+}
+
+#[test]
+fn foreign_functions_answer_as_the_scenario_says() {
+    let functions =
+        |functions: &str| looked(&format!("properties: {{xds.node.id: a}}, foreignFunctions: {{{functions}}}"));
+    assert_eq!(functions(""), "0a111");
+    assert_eq!(functions("sign: {results: signed}"), "0a10signed1");
+    assert_eq!(functions("sign: {}, verify: {status: badArgument, base64: bm8=}"), "0a102no");
 }
 
 #[test]

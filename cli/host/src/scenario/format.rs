@@ -16,7 +16,7 @@ use super::{fields::HeaderFields, place::Places};
 pub use expectation::{
     CalloutExpectation, Decision, EndingName, RequestExpectation, StateExpectation, UpstreamExpectation,
 };
-pub use gateway::{FaultSetup, GatewaySetup, SharedDataRace, StartupSetup, TrapSetup};
+pub use gateway::{FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, SharedDataRace, StartupSetup, TrapSetup};
 pub use grpc::{GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService};
 
 /// A scenario: a plugin among services, what clients send, and what must hold.

@@ -16,6 +16,7 @@ mod format;
 mod observed;
 mod oracle;
 mod place;
+mod property;
 mod read;
 mod reply;
 mod request;
@@ -31,10 +32,10 @@ pub use check::Failure;
 pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
 pub use format::{
-    Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup, GatewaySetup,
-    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService, Manifest, PluginSetup, Reply,
-    Request, RequestExpectation, Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, Token,
-    TrapSetup, Update, UpstreamExpectation,
+    Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup,
+    ForeignFunction, ForeignStatus, GatewaySetup, GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply,
+    GrpcService, Manifest, PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, SharedDataRace,
+    StartupSetup, StateExpectation, Step, Token, TrapSetup, Update, UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, ObservedGrpcCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};

@@ -1,13 +1,19 @@
 //! What a gateway of a scenario cannot be.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::{
     super::{
         format::{FaultSetup, GatewaySetup},
         place::Place,
+        property,
     },
-    Checked, no,
+    Checked,
+    grpc::check_bytes,
+    no,
 };
 
 /// The bound on workers: a VM each.
@@ -25,7 +31,29 @@ pub(super) fn check(gateway: &GatewaySetup, place: &Place) -> Checked {
     if gateway.starts_at.is_some_and(|start| start < Timestamp::UNIX_EPOCH) {
         return no(&place.key("startsAt"), "clocks begin with 1970", "name a later time");
     }
+    check_properties(&gateway.properties, &place.key("properties"))?;
+    for (name, function) in &gateway.foreign_functions {
+        let place = place.key("foreignFunctions").key(name);
+        check_bytes(("results", function.results.as_deref()), function.base64.as_deref(), &place)?;
+    }
     check_faults(&gateway.faults, &place.key("faults"))
+}
+
+fn check_properties(properties: &BTreeMap<String, Value>, place: &Place) -> Checked {
+    for (path, value) in properties {
+        let here = place.key(path);
+        if property::path(path).is_none() {
+            return no(&here, format!("`{path}` is no path of a property"), "write it as `xds.node.id` or `a['b.c']`");
+        }
+        if property::value(value).is_none() {
+            return no(
+                &here,
+                "no property has this value",
+                "expected a text, a number of 64 bits, true or false, or lists and maps of them",
+            );
+        }
+    }
+    Ok(())
 }
 
 fn check_faults(faults: &FaultSetup, place: &Place) -> Checked {

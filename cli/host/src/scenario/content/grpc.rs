@@ -74,9 +74,14 @@ pub(super) fn check_callout(expect: &GrpcCalloutExpectation, scenario: &Scenario
 }
 
 fn check_message(text: Option<&str>, base64: Option<&str>, place: &Place) -> Checked {
+    check_bytes(("message", text), base64, place)
+}
+
+/// Bytes that are written as text, under a key, or in base64.
+pub(super) fn check_bytes((key, text): (&str, Option<&str>), base64: Option<&str>, place: &Place) -> Checked {
     let here = place.key("base64");
     match base64 {
-        Some(_) if text.is_some() => no(&here, "the message stands here and in `message`", "keep one of them"),
+        Some(_) if text.is_some() => no(&here, format!("this stands here and in `{key}`"), "keep one of them"),
         Some(base64) if BASE64_STANDARD.decode(base64).is_err() => no(
             &here,
             "this is no base64",

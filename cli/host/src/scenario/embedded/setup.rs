@@ -1,13 +1,17 @@
 //! The gateway and the plugin that a scenario asks for.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use crate::{
+    abi::Status,
+    attributes::Surroundings,
     clock::VirtualClock,
     compiler::Module,
     faults::{Faults, TrapAt},
+    foreign::ForeignReply,
     gateway::{GatewayConfig, Refusal, StartError, Startup},
     logs::LogLine,
     module::ModuleError,
@@ -16,7 +20,13 @@ use crate::{
 };
 
 use super::{
-    super::format::{FailStrategy, FaultSetup, Scenario, SharedDataRace, StartupSetup, TrapSetup},
+    super::{
+        content::message_bytes,
+        format::{
+            FailStrategy, FaultSetup, ForeignFunction, ForeignStatus, Scenario, SharedDataRace, StartupSetup, TrapSetup,
+        },
+        property,
+    },
     RunError,
 };
 
@@ -35,6 +45,12 @@ pub(super) fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
         workers: setup.workers.unwrap_or(1).into(),
         shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),
         races: setup.shared_data_races.iter().map(race).collect(),
+        surroundings: surroundings(&setup.properties),
+        foreign_functions: setup
+            .foreign_functions
+            .iter()
+            .map(|(name, function)| (name.clone(), foreign(function)))
+            .collect(),
         faults: faults(&setup.faults),
         trace,
         ..GatewayConfig::default()
@@ -46,6 +62,24 @@ pub(super) fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module)
         fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
         ..Plugin::new(module, configuration)
     }
+}
+
+fn surroundings(properties: &BTreeMap<String, Value>) -> Surroundings {
+    let property = |(path, value): (&String, &Value)| Some((property::path(path)?, property::value(value)?));
+    Surroundings { properties: properties.iter().filter_map(property).collect(), ..Surroundings::default() }
+}
+
+fn foreign(function: &ForeignFunction) -> ForeignReply {
+    let status = match function.status {
+        ForeignStatus::Ok => Status::Ok,
+        ForeignStatus::NotFound => Status::NotFound,
+        ForeignStatus::BadArgument => Status::BadArgument,
+        ForeignStatus::SerializationFailure => Status::SerializationFailure,
+        ForeignStatus::ParseFailure => Status::ParseFailure,
+        ForeignStatus::InternalFailure => Status::InternalFailure,
+        ForeignStatus::Unimplemented => Status::Unimplemented,
+    };
+    ForeignReply { status, results: message_bytes(function.results.as_deref(), function.base64.as_deref()) }
 }
 
 fn faults(setup: &FaultSetup) -> Faults {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::scenario::callback::Callback;
 
@@ -25,9 +26,51 @@ pub struct GatewaySetup {
     /// Writes to shared data that the plugin loses to another one.
     #[serde(default)]
     pub shared_data_races: Vec<SharedDataRace>,
+    /// Properties beside the gateway's own, or in their place, by their path: `xds.node.id`, or, where a segment has dots of
+    /// its own, `metadata.filter_metadata['envoy.filters.http.jwt_authn']`. A text is given as it is, a number in 8 bytes,
+    /// true or false in one, a list or a map as pairs.
+    #[serde(default)]
+    pub properties: BTreeMap<String, Value>,
+    /// Foreign functions beside Envoy's own, or in their place, by their name.
+    #[serde(default)]
+    pub foreign_functions: BTreeMap<String, ForeignFunction>,
     /// The faults that it brings upon the plugin. Default: none.
     #[serde(default)]
     pub faults: FaultSetup,
+}
+
+/// What a foreign function answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForeignFunction {
+    /// The status. Default: `ok`.
+    #[serde(default)]
+    pub status: ForeignStatus,
+    /// What it gives back, as text.
+    pub results: Option<String>,
+    /// What it gives back, in base64 (RFC 4648, section 4). Without this and `results` it is nothing.
+    pub base64: Option<String>,
+}
+
+/// A status of a host call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ForeignStatus {
+    /// It was done.
+    #[default]
+    Ok,
+    /// There is nothing of this name.
+    NotFound,
+    /// An argument is wrong.
+    BadArgument,
+    /// The results could not be serialized.
+    SerializationFailure,
+    /// The arguments could not be parsed.
+    ParseFailure,
+    /// The gateway failed.
+    InternalFailure,
+    /// The gateway does not have it.
+    Unimplemented,
 }
 
 /// Which VMs a gateway makes.

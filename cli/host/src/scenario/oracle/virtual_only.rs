@@ -31,6 +31,9 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if gateway.faults != FaultSetup::default() {
         return Some("Envoy brings no faults upon its plugins".to_owned());
     }
+    if !gateway.properties.is_empty() || !gateway.foreign_functions.is_empty() {
+        return Some("Envoy has properties and foreign functions of its own".to_owned());
+    }
     if !scenario.grpc_services.is_empty() {
         return Some("gRPC services are there on the embedded gateway alone".to_owned());
     }
@@ -123,6 +126,14 @@ mod tests {
             ("steps: [{expect: {sharedData: {a: null}}}]".to_owned(), "Envoy shows nobody its shared data"),
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
             (format!("gateway: {{faults: {{allocations: 1}}}}\n{steps}"), "Envoy brings no faults upon its plugins"),
+            (
+                format!("gateway: {{properties: {{a: b}}}}\n{steps}"),
+                "Envoy has properties and foreign functions of its own",
+            ),
+            (
+                format!("gateway: {{foreignFunctions: {{a: {{}}}}}}\n{steps}"),
+                "Envoy has properties and foreign functions of its own",
+            ),
             (
                 format!("grpcServices: [{{cluster: a, answer: timeout}}]\n{steps}"),
                 "gRPC services are there on the embedded gateway alone",
