@@ -228,3 +228,17 @@ fn workers_share_data_and_the_one_that_registered_last_hears_of_a_message() {
         assert_eq!(gateway.close(stream).ending, Ending::Served);
     }
 }
+
+/// As in Envoy: the callback lets the request go, and only then holds it.
+#[test]
+fn a_request_that_is_let_go_before_it_is_held_is_held() {
+    let mut gateway = gateway(
+        1,
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (drop (call $continue (i32.const 0))) (i32.const 1))"#,
+    );
+    let (with_body, without) = (gateway.open(0, headers(), false), gateway.open(0, headers(), true));
+    gateway.receive(with_body, data("abc"), true);
+    gateway.run_until(gateway.now() + SECOND);
+    assert!(!gateway.has_ended(with_body));
+    assert_eq!(gateway.close(without).ending, Ending::Served);
+}

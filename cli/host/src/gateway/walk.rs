@@ -1,7 +1,7 @@
 //! How a message walks through the plugins of a chain: each holds it or lets it go on.
 
 use crate::{
-    abi::Action,
+    abi::{Action, StreamType},
     fault::Fault,
     state::{Effect, Stream},
     vm::Vm,
@@ -76,7 +76,11 @@ impl Worker {
             let goes_on = action == Action::Continue && !self.is_overridden(vm, context, waiting);
             let Some(half) = self.half(spot) else { return };
             half.end_shown |= end;
+            let was_held = half.held.is_some();
             half.held = (!goes_on).then_some(at);
+            if !goes_on && !was_held && !end && spot.way == Way::Request {
+                self.forget_continue(vm, context, waiting);
+            }
             if goes_on {
                 self.let_go(vm, context, spot.way, at);
                 self.pass(spot, at);
@@ -115,6 +119,17 @@ impl Worker {
     pub(super) fn is_overridden(&mut self, vm: u32, context: u32, waiting: usize) -> bool {
         let ends = |(of, effect): &(u32, Effect)| *of == context && matches!(effect, Effect::Answer(_) | Effect::Close);
         self.vms.vm(vm).is_ok_and(|vm| vm.state().effects.iter().skip(waiting).any(ends))
+    }
+
+    /// A request is let go before it is held: what the callback asked for in vain, as in Envoy, is forgotten.
+    fn forget_continue(&mut self, vm: u32, context: u32, waiting: usize) {
+        let Ok(vm) = self.vms.vm(vm) else { return };
+        let effects = &mut vm.state().effects;
+        let asked = effects.split_off(waiting.min(effects.len()));
+        let in_vain = |(of, effect): &(u32, Effect)| {
+            *of == context && matches!(effect, Effect::Continue(StreamType::HttpRequest))
+        };
+        effects.extend(asked.into_iter().filter(|asked| !in_vain(asked)));
     }
 
     /// Takes a piece that goes on away from the plugin. One that is resumed stays open, as in Envoy.
