@@ -134,7 +134,9 @@ pub(crate) fn parting(real: &[String], embedded: &[String]) -> Option<String> {
 /// The calls of Envoy's only worker, then what its clients got.
 fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let around = Surroundings::start();
-    let listener = listener(LISTENER, module, plugin_config, false);
+    let mut listener = listener(LISTENER, module, plugin_config, false);
+    // As in the embedded gateway: it is one of the properties.
+    listener.chain.iter_mut().for_each(|plugin| plugin.vm_id.clear());
     observed(&RealEnvoy::start(vec![listener], &around.clusters()), 1, requests)
 }
 
