@@ -68,10 +68,12 @@ pub(crate) enum Group {
 impl View<'_> {
     /// The serialized value at a path, whose segments are separated by NUL.
     pub(crate) fn property(&self, path: &[u8]) -> Result<Vec<u8>, Status> {
-        if let Some(value) = self.surroundings.properties.get(path) {
+        // Some SDKs end every segment with a NUL.
+        let whole = path.strip_suffix(b"\0").unwrap_or(path);
+        if let Some(value) = self.surroundings.properties.get(whole) {
             return Ok(value.serialize());
         }
-        let mut segments = path.strip_suffix(b"\0").unwrap_or(path).split(|byte| *byte == 0);
+        let mut segments = whole.split(|byte| *byte == 0);
         // Envoy finds no value at no path at all, and fails to serialize that.
         let first = segments.next().filter(|_| !path.is_empty()).ok_or(Status::SerializationFailure)?;
         let mut attribute = self.root(first).ok_or(Status::NotFound)?;
