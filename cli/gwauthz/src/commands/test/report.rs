@@ -112,7 +112,7 @@ fn reason(outcome: &Outcome) -> String {
         Ending::ClientLeft => "the client went away".to_owned(),
         Ending::Refused(why) => format!("the gateway itself refuses the request before the plugin sees it: {why}"),
         Ending::Trapped(fault) => {
-            format!("the plugin failed and the gateway fails closed: {} in {}", fault.reason, fault.callback)
+            format!("the plugin failed: {} in {}", fault.reason, fault.callback)
         }
     }
 }

@@ -31,7 +31,7 @@ use files::ScenarioFile;
 #[command(next_help_heading = "Scenarios")]
 pub(crate) struct ScenarioArgs {
     /// Scenario files, and folders of them (.yaml, .yml), to run instead of one request
-    #[arg(value_name = "SCENARIO|FOLDER", conflicts_with_all = ["token", "claims", "config", "plugin", "method", "path", "headers", "authz", "expect", "probe"])]
+    #[arg(value_name = "SCENARIO|FOLDER", conflicts_with_all = ["token", "claims", "config", "plugin", "profile", "method", "path", "headers", "authz", "expect", "probe"])]
     pub(super) scenarios: Vec<PathBuf>,
     /// Run only scenarios whose file or name contains this; may be given several times
     #[arg(long, value_name = "TEXT", requires = "scenarios")]
