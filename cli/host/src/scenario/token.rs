@@ -1,6 +1,6 @@
 //! Tokens: minted for scenarios with a key that everybody has, and for demonstrations with a key that nobody keeps.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
@@ -31,8 +31,10 @@ impl TokenKey {
     /// # Errors
     /// None in fact: the key is a valid one.
     pub fn published() -> Result<Self, KeyError> {
-        let scalar = URL_SAFE_NO_PAD.decode(PUBLISHED_KEY).map_err(|_| KeyError)?;
-        SigningKey::from_slice(&scalar).map(Self).map_err(|_| KeyError)
+        // Its public half is computed once: that takes longer than many a scenario.
+        static KEY: OnceLock<Option<SigningKey>> = OnceLock::new();
+        let key = KEY.get_or_init(|| SigningKey::from_slice(&URL_SAFE_NO_PAD.decode(PUBLISHED_KEY).ok()?).ok());
+        key.clone().map(Self).ok_or(KeyError)
     }
 
     /// A fresh key.
