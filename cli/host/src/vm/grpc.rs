@@ -34,16 +34,13 @@ impl Vm {
         token: u32,
         count: usize,
     ) -> Result<(), Fault> {
-        self.enter(root);
         let callback = self.callbacks.grpc.receive_initial_metadata.clone();
-        let arguments = (root, token, wire_size(count));
-        self.call("proxy_on_grpc_receive_initial_metadata", callback.as_ref(), arguments).map(drop)
+        self.on_grpc("proxy_on_grpc_receive_initial_metadata", &callback, root, token, wire_size(count))
     }
 
     pub(crate) fn on_grpc_receive(&mut self, root: u32, token: u32, size: usize) -> Result<(), Fault> {
-        self.enter(root);
         let callback = self.callbacks.grpc.receive.clone();
-        self.call("proxy_on_grpc_receive", callback.as_ref(), (root, token, wire_size(size))).map(drop)
+        self.on_grpc("proxy_on_grpc_receive", &callback, root, token, wire_size(size))
     }
 
     pub(crate) fn on_grpc_receive_trailing_metadata(
@@ -52,15 +49,25 @@ impl Vm {
         token: u32,
         count: usize,
     ) -> Result<(), Fault> {
-        self.enter(root);
         let callback = self.callbacks.grpc.receive_trailing_metadata.clone();
-        let arguments = (root, token, wire_size(count));
-        self.call("proxy_on_grpc_receive_trailing_metadata", callback.as_ref(), arguments).map(drop)
+        self.on_grpc("proxy_on_grpc_receive_trailing_metadata", &callback, root, token, wire_size(count))
     }
 
     pub(crate) fn on_grpc_close(&mut self, root: u32, token: u32, status: u32) -> Result<(), Fault> {
-        self.enter(root);
         let callback = self.callbacks.grpc.close.clone();
-        self.call("proxy_on_grpc_close", callback.as_ref(), (root, token, status)).map(drop)
+        self.on_grpc("proxy_on_grpc_close", &callback, root, token, status)
+    }
+
+    /// Runs one of them: they differ in nothing but their names and what their last argument means.
+    fn on_grpc(
+        &mut self,
+        name: &'static str,
+        callback: &OnGrpc,
+        root: u32,
+        token: u32,
+        argument: u32,
+    ) -> Result<(), Fault> {
+        self.enter(root);
+        self.call(name, callback.as_ref(), (root, token, argument)).map(drop)
     }
 }
