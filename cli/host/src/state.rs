@@ -308,9 +308,7 @@ impl Stream {
         let (request, response) = (Message::default(), Message::default());
         Self { root, number, stage, request, response, logging: false, info }
     }
-}
 
-impl Stream {
     /// The request's headers, where the plugin may see them at this moment.
     pub(crate) fn request_headers(&self) -> Option<&HeaderMap> {
         self.request.headers.as_ref().filter(|_| self.logging || self.request.headers_open)
