@@ -1,5 +1,7 @@
 //! What became of a request, in a form in which two gateways can be compared.
 
+use gwauthz_host::scenario::ENVOYS_OWN;
+
 use crate::table::Expected;
 
 /// Header names in lower case and values, bytes outside printable ASCII escaped.
@@ -16,18 +18,6 @@ pub(crate) struct Outcome {
     /// The headers of each callout.
     pub(crate) callouts: Vec<Headers>,
 }
-
-/// What Envoy adds after the plugin, to responses and to what it forwards.
-const ENVOYS_OWN: [&str; 8] = [
-    "connection",
-    "date",
-    "server",
-    "x-envoy-expected-rq-timeout-ms",
-    "x-envoy-internal",
-    "x-envoy-upstream-service-time",
-    "x-forwarded-proto",
-    "x-request-id",
-];
 
 impl Outcome {
     /// What a person would look at first.
