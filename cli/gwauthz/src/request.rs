@@ -112,26 +112,31 @@ impl RequestArgs {
 
     /// The module and its configuration.
     pub(crate) fn bench(&self, terminal: &Terminal) -> Result<Bench, Failure> {
-        self.bench_of(&self.module(terminal)?, Metering::Deadline, terminal)
+        self.bench_of(&self.module(terminal)?, &self.plugin_config()?, Metering::Deadline, terminal)
     }
 
-    /// Another module with the configuration, metered as one likes.
+    /// The plugin's configuration: that of the manifest, or the default one.
+    pub(crate) fn plugin_config(&self) -> Result<String, Failure> {
+        Ok(match &self.config {
+            Some(path) => deployed_plugin(path, self.plugin.as_deref())?.config.unwrap_or_else(|| "{}".to_owned()),
+            None => DEFAULT_CONFIG.to_owned(),
+        })
+    }
+
+    /// Another module with a configuration, metered as one likes.
     pub(crate) fn bench_of(
         &self,
         module: &ChosenModule,
+        config: &str,
         metering: Metering,
         terminal: &Terminal,
     ) -> Result<Bench, Failure> {
-        let config = match &self.config {
-            Some(path) => deployed_plugin(path, self.plugin.as_deref())?.config.unwrap_or_else(|| "{}".to_owned()),
-            None => DEFAULT_CONFIG.to_owned(),
-        };
         let module = module::compiler(!self.no_cache, metering, terminal)?.compile(&module.bytes)?;
         let profile = match self.profile {
             Followed::Envoy => Profile::Envoy,
             Followed::Spec => Profile::Spec,
         };
-        Ok(Bench { module, config, profile })
+        Ok(Bench { module, config: config.to_owned(), profile })
     }
 
     /// The module that is named, or the plugin of this project.

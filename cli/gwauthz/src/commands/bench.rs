@@ -61,9 +61,10 @@ impl BenchArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
         let request = self.request.request(terminal)?;
-        let mut subjects = vec![self.subject(&self.request.module(terminal)?, terminal)?];
+        let config = self.request.plugin_config()?;
+        let mut subjects = vec![self.subject(&self.request.module(terminal)?, &config, terminal)?];
         if let Some(against) = &self.against {
-            subjects.push(self.subject(&module::choose(Some(against), terminal)?, terminal)?);
+            subjects.push(self.subject(&module::choose(Some(against), terminal)?, &config, terminal)?);
         }
         let progress = terminal.progress("measuring", None);
         let measured = measure(&subjects, &request, self.requests);
@@ -83,14 +84,14 @@ impl BenchArgs {
         })
     }
 
-    fn subject(&self, module: &ChosenModule, terminal: &Terminal) -> Result<Subject, Failure> {
+    fn subject(&self, module: &ChosenModule, config: &str, terminal: &Terminal) -> Result<Subject, Failure> {
         let outcome = self.request.authz().scripted().ok_or_else(|| {
             Failure::wrong(
                 "a real authorization service would be measured with the module",
                 "say how it answers: --authz 200",
             )
         })?;
-        let bench = |metering| self.request.bench_of(module, metering, terminal);
+        let bench = |metering| self.request.bench_of(module, config, metering, terminal);
         Subject::new(module, outcome, bench)
     }
 }
