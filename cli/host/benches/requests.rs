@@ -5,7 +5,7 @@ use std::{hint::black_box, path::Path};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Module, Plugin, World,
+    Compiler, Gateway, GatewayConfig, HttpRequest, Module, Plugin, World,
     scenario::{Scenario, run},
 };
 
@@ -19,15 +19,7 @@ steps: [{request: {expect: {decision: deny, status: 401, callouts: []}}}]
 
 struct Nobody;
 
-impl World for Nobody {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
-}
+impl World for Nobody {}
 
 fn start(module: &Module) -> Gateway<Nobody> {
     let plugin = Plugin::new(module, br#"{"cluster":"authz"}"#);

@@ -102,10 +102,12 @@ pub enum CallOutcome {
     ResetMidway,
 }
 
-/// The services around a gateway.
+/// The services around a gateway. What is not implemented: nothing listens, and the upstream answers 200.
 pub trait World {
     /// What becomes of `call`.
-    fn call(&mut self, call: &HttpCall) -> CallOutcome;
+    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
+        CallOutcome::Refused
+    }
 
     /// A callout was made at `at`, the time since the Unix epoch, on behalf of `stream` or by a plugin itself. The plugin
     /// will see a reply of this status, or a reset, after `took`.
@@ -114,7 +116,9 @@ pub trait World {
     }
 
     /// What the upstream answers to a request that was let through.
-    fn serve(&mut self, request: &HttpRequest) -> HttpResponse;
+    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
+        HttpResponse::new(200)
+    }
 
     /// How long the upstream takes to answer.
     fn serving_time(&self) -> Duration {

@@ -2,17 +2,12 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Ending, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Part,
-    Plugin, World,
+    Compiler, Ending, Gateway, GatewayConfig, HeaderMap, HttpRequest, HttpResponse, Part, Plugin, World,
 };
 
 struct Services;
 
 impl World for Services {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
     fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
         HttpResponse { body: b"from the upstream".to_vec(), ..HttpResponse::new(200) }
     }

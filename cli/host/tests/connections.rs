@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Connection, ConnectionId, Disconnection, Gateway, GatewayConfig, HttpCall, HttpRequest,
-    HttpResponse, Plugin, Received, Side, World,
+    CallOutcome, Compiler, Connection, ConnectionId, Disconnection, Gateway, GatewayConfig, HttpCall, HttpResponse,
+    Plugin, Received, Side, World,
 };
 
 struct Services;
@@ -13,10 +13,6 @@ struct Services;
 impl World for Services {
     fn call(&mut self, _call: &HttpCall) -> CallOutcome {
         CallOutcome::Reply { response: HttpResponse::new(200), delay: Duration::from_millis(50) }
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
     }
 }
 

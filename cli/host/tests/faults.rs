@@ -4,21 +4,12 @@
 use std::time::{Duration, Instant};
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Ending, Fault, Faults, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Outcome,
-    Plugin, StartError, TrapAt, World,
+    Compiler, Ending, Fault, Faults, Gateway, GatewayConfig, HttpRequest, Outcome, Plugin, StartError, TrapAt, World,
 };
 
 struct Nobody;
 
-impl World for Nobody {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
-}
+impl World for Nobody {}
 
 fn start(functions: &str, faults: Faults) -> Result<Gateway<Nobody>, StartError> {
     let module = format!(

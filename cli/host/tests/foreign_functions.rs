@@ -2,8 +2,8 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
-    CallOutcome, Compiler, ForeignCall, ForeignReply, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse,
-    Plugin, Status, World,
+    CallOutcome, Compiler, ForeignCall, ForeignReply, Gateway, GatewayConfig, HttpCall, HttpRequest, Plugin, Status,
+    World,
 };
 
 /// Resets every callout midway.
@@ -12,10 +12,6 @@ struct Resets;
 impl World for Resets {
     fn call(&mut self, _call: &HttpCall) -> CallOutcome {
         CallOutcome::ResetMidway
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
     }
 }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Ending, Gateway, GatewayConfig, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStatus,
-    GrpcStream, HttpCall, HttpRequest, HttpResponse, Plugin, World,
+    Compiler, Ending, Gateway, GatewayConfig, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream,
+    HttpRequest, Plugin, World,
 };
 
 /// What becomes of calls; what a service does when a stream is opened, and when a message arrives.
@@ -17,14 +17,6 @@ struct Services {
 }
 
 impl World for &mut Services {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
-
     fn grpc_call(&mut self, call: &GrpcCall) -> GrpcOutcome {
         self.received.push(format!("{} {}/{} {:?}", call.upstream, call.service, call.method, call.message));
         self.outcome.clone()
@@ -156,14 +148,7 @@ fn a_call_without_a_time_out_waits() {
 #[test]
 fn nobody_listens_where_the_world_knows_no_grpc() {
     struct Nobody;
-    impl World for Nobody {
-        fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-            CallOutcome::Refused
-        }
-        fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-            HttpResponse::new(200)
-        }
-    }
+    impl World for Nobody {}
     for (request, expected) in [("(drop (call $call (i32.const 0)))", "c>"), ("(drop (call $open))", "i0t4c>")] {
         let module = Compiler::new(None).unwrap().compile(&wat::parse_str(guest(request)).unwrap()).unwrap();
         let chain = [Plugin::new(&module, "")];

@@ -15,10 +15,6 @@ impl World for Services {
     fn call(&mut self, _call: &HttpCall) -> CallOutcome {
         CallOutcome::Reply { response: HttpResponse::new(200), delay: Duration::from_secs(1) }
     }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
 }
 
 /// A module that is complete but for its functions, which may use 64 KiB of memory, an allocator that always gives

@@ -4,30 +4,18 @@
 use std::time::Duration;
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Ending, FailStrategy, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest,
-    HttpResponse, Module, Part, Plugin, StartError, Startup, StreamId, Thread, World,
+    Compiler, Ending, FailStrategy, Gateway, GatewayConfig, HeaderMap, HttpRequest, HttpResponse, Module, Part, Plugin,
+    StartError, Startup, StreamId, Thread, World,
 };
 
 struct Services;
 
-impl World for Services {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
-}
+impl World for Services {}
 
 /// Its upstream answers with a body and trailers.
 struct WithTrailers;
 
 impl World for WithTrailers {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
     fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
         let trailers = [("x-end", "1")].into_iter().collect();
         HttpResponse { body: b"body".to_vec(), trailers, ..HttpResponse::new(200) }

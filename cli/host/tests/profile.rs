@@ -3,8 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Part, Plugin,
-    Profile, World,
+    CallOutcome, Compiler, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpResponse, Part, Plugin, Profile, World,
 };
 
 /// Answers every callout with 201 and the body `abc`.
@@ -15,10 +14,6 @@ impl World for Services {
         let mut response = HttpResponse::new(201);
         response.body = b"abc".to_vec();
         CallOutcome::Reply { response, delay: std::time::Duration::ZERO }
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
     }
 }
 

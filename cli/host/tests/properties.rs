@@ -4,21 +4,13 @@
 use std::fmt::Write as _;
 
 use gwauthz_host::{
-    AttributeValue, CallOutcome, Certificate, Compiler, Direction, Gateway, GatewayConfig, HttpCall, HttpRequest,
-    HttpResponse, Plugin, Surroundings, Tls, World,
+    AttributeValue, Certificate, Compiler, Direction, Gateway, GatewayConfig, HttpRequest, Plugin, Surroundings, Tls,
+    World,
 };
 
 struct Nobody;
 
-impl World for Nobody {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
-}
+impl World for Nobody {}
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;

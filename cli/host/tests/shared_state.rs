@@ -4,21 +4,13 @@
 use std::time::Duration;
 
 use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, LogLevel, LogLine,
-    MetricReading, MetricValue, Plugin, SharedDataRace, SharedEntry, Thread, World,
+    Compiler, Gateway, GatewayConfig, HttpRequest, LogLevel, LogLine, MetricReading, MetricValue, Plugin,
+    SharedDataRace, SharedEntry, Thread, World,
 };
 
 struct Services;
 
-impl World for Services {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
-}
+impl World for Services {}
 
 /// Adds one to the digit of `count` in the shared data, and answers with the status of the write, above 200; logs what it
 /// has read, and counts, gauges and records it.

@@ -16,10 +16,6 @@ impl World for Services {
         let delay = call.headers.first(b"x-delay").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
         CallOutcome::Reply { response: HttpResponse::new(200), delay: Duration::from_millis(delay.unwrap_or_default()) }
     }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
 }
 
 /// A gateway of so many workers that runs a guest with these functions.

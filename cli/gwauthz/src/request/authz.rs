@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gwauthz_host::{CallOutcome, HeaderMap, HttpCall, HttpRequest, HttpResponse, World};
+use gwauthz_host::{CallOutcome, HeaderMap, HttpCall, HttpResponse, World};
 use reqwest::{Client, Method, Url, redirect};
 use tokio::runtime::{Builder, Runtime};
 
@@ -86,10 +86,6 @@ impl World for Services {
             Self::Scripted(outcome) => outcome.clone(),
             Self::Real(service) => service.ask(call),
         }
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
     }
 }
 

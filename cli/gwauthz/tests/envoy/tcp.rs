@@ -11,8 +11,7 @@ use std::{
 };
 
 use gwauthz_host::{
-    CallOutcome, Compiler, ConnectionId, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Plugin, Side,
-    VirtualClock, World,
+    Compiler, ConnectionId, Gateway, GatewayConfig, Plugin, Side, VirtualClock, World,
     envoy::{Listener, Protocol},
 };
 use serde_json::json;
@@ -233,12 +232,4 @@ fn react(gateway: &mut Gateway<Nobody>, connection: ConnectionId, seen: &mut usi
 
 struct Nobody;
 
-impl World for Nobody {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
-}
+impl World for Nobody {}

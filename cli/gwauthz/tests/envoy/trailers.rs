@@ -3,8 +3,7 @@
 use std::{fs, time::Duration};
 
 use gwauthz_host::{
-    CallOutcome, Gateway, GatewayConfig, HeaderMap, HttpCall, HttpRequest, HttpResponse, Part, Plugin, Startup, Thread,
-    World,
+    Gateway, GatewayConfig, HeaderMap, HttpRequest, HttpResponse, Part, Plugin, Startup, Thread, World,
     envoy::{Reaction, Service},
 };
 use serde_json::json;
@@ -82,10 +81,6 @@ fn send(gateway: &mut Gateway<Upstream>) -> HttpResponse {
 struct Upstream;
 
 impl World for Upstream {
-    fn call(&mut self, _call: &HttpCall) -> CallOutcome {
-        CallOutcome::Refused
-    }
-
     fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse { body: b"hello".to_vec(), ..HttpResponse::new(200) };
         response.headers.add("transfer-encoding", "chunked");

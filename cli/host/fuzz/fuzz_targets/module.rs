@@ -17,10 +17,6 @@ impl World for Services {
     fn call(&mut self, _call: &HttpCall) -> CallOutcome {
         CallOutcome::Reply { response: HttpResponse::new(200), delay: Duration::from_secs(1) }
     }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
 }
 
 fuzz_target!(|bytes: &[u8]| {

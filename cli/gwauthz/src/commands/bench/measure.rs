@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gwauthz_host::{CallOutcome, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Metering, Sample, World};
+use gwauthz_host::{CallOutcome, Gateway, GatewayConfig, HttpCall, HttpRequest, Metering, Sample, World};
 
 use crate::{exit::Failure, module::ChosenModule, request::Bench};
 
@@ -84,10 +84,6 @@ struct Service(CallOutcome);
 impl World for Service {
     fn call(&mut self, _call: &HttpCall) -> CallOutcome {
         self.0.clone()
-    }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
     }
 }
 

@@ -94,10 +94,6 @@ impl World for Scripted {
         self.calls.set(self.calls.get() + 1);
         self.outcome.clone()
     }
-
-    fn serve(&mut self, _request: &HttpRequest) -> HttpResponse {
-        HttpResponse::new(200)
-    }
 }
 
 impl Prober<'_> {
