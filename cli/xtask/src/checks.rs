@@ -1,7 +1,7 @@
 //! What `cargo xtask test`, `cargo xtask ci` and `cargo xtask generate` run, in order.
 
 use crate::{
-    fuzz::{Choice, fuzz},
+    fuzz::{check_locks, fuzz},
     steps::{Failed, Steps},
     tools,
 };
@@ -49,10 +49,8 @@ pub(crate) fn ci(steps: &mut Steps) -> Result<(), Failed> {
     let mut deny = steps.command(deny);
     deny.args(["check", "bans", "licenses", "sources"]);
     steps.run("dependencies", &mut deny)?;
-    // Running it takes minutes of building; that it still fits the host is cheap to know.
-    let mut module = steps.cargo("check --locked --manifest-path cli/host/fuzz/Cargo.toml --target-dir target");
-    steps.run("fuzz targets of the host", &mut module)?;
-    fuzz(steps, Choice::Quick, CI_FUZZ_SECONDS)?;
+    check_locks(steps)?;
+    fuzz(steps, None, CI_FUZZ_SECONDS)?;
     test(steps)
 }
 

@@ -3,44 +3,29 @@
 use std::{fs, io, path::Path, process::Command};
 
 use crate::{
-    steps::{Failed, Steps, by_hand},
+    steps::{Failed, Steps, by_hand, run},
     tools,
 };
 
 /// The fuzz crates; each file in their `fuzz_targets` is a target.
-const CRATES: [&str; 4] = ["plugin/policy/fuzz", "cli/lint/fuzz", "cli/oci/fuzz", HOST];
-/// The one that takes minutes to build: wasmtime with coverage instruments.
-const HOST: &str = "cli/host/fuzz";
+const CRATES: [&str; 4] = ["plugin/policy/fuzz", "cli/lint/fuzz", "cli/oci/fuzz", "cli/host/fuzz"];
 /// Where builds, finds and failing inputs go: the seeds in the repository stay as they are.
 const HOME: &str = "target/fuzz";
 /// The bounds of one input. A guest may loop for 5 s in each of its callbacks, of which it has several before the first
 /// request.
 const BOUNDS: [&str; 2] = ["-timeout=60", "-rss_limit_mb=2048"];
 
-/// Which targets to run.
-#[derive(Clone, Copy)]
-pub(crate) enum Choice<'a> {
-    All,
-    /// Those that are built in a minute or two.
-    Quick,
-    Only(&'a str),
-}
-
-/// Runs the chosen targets for some seconds each.
+/// Runs one target, or all of them, for some seconds each.
 ///
 /// # Errors
 /// The first target that fails ends the run, with the command that repeats the failure.
-pub(crate) fn fuzz(steps: &mut Steps, choice: Choice<'_>, seconds: u32) -> Result<(), Failed> {
+pub(crate) fn fuzz(steps: &mut Steps, only: Option<&str>, seconds: u32) -> Result<(), Failed> {
     let mut targets = Vec::new();
     for folder in CRATES {
         targets.extend(targets_of(steps.root(), folder)?);
     }
-    let chosen = |target: &&Target| match choice {
-        Choice::All => true,
-        Choice::Quick => target.folder != HOST,
-        Choice::Only(name) => target.name == name,
-    };
-    if let Choice::Only(name) = choice
+    let chosen = |target: &&Target| only.is_none_or(|name| target.name == name);
+    if let Some(name) = only
         && !targets.iter().any(|target| chosen(&target))
     {
         let known: Vec<_> = targets.into_iter().map(|target| target.name).collect();
@@ -51,6 +36,14 @@ pub(crate) fn fuzz(steps: &mut Steps, choice: Choice<'_>, seconds: u32) -> Resul
         steps.step(&format!("fuzz {}", target.name), |steps| target.run(steps, &cargo_fuzz, seconds))?;
     }
     Ok(())
+}
+
+/// The lock files of the fuzz crates are up to date: building a target would write them anew without a word.
+pub(crate) fn check_locks(steps: &mut Steps) -> Result<(), Failed> {
+    steps.step("lock files of the fuzz crates", |steps| {
+        let fetch = |folder| run(steps.cargo("fetch --locked --manifest-path").arg(format!("{folder}/Cargo.toml")));
+        CRATES.into_iter().try_for_each(fetch)
+    })
 }
 
 /// A program that takes any bytes.
@@ -78,14 +71,14 @@ impl Target {
             _ => {}
         }
 
-        let mut run = self.command(steps, cargo_fuzz);
-        run.args([&finds, &format!("{folder}/corpus/{name}")]);
+        let mut command = self.command(steps, cargo_fuzz);
+        command.args([&finds, &format!("{folder}/corpus/{name}")]);
         if name == "lint" {
-            run.arg("fixtures");
+            command.arg("fixtures");
         }
-        run.args(["--", &format!("-max_total_time={seconds}"), &format!("-exact_artifact_path={failing}")]);
-        run.args(BOUNDS).args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
-        match crate::steps::run(&mut run) {
+        command.args(["--", &format!("-max_total_time={seconds}"), &format!("-exact_artifact_path={failing}")]);
+        command.args(BOUNDS).args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
+        match run(&mut command) {
             Err(Failed::Command { .. }) if kept.exists() => {
                 let mut again = self.command(steps, cargo_fuzz);
                 again.args([&failing, "--"]).args(BOUNDS);

@@ -13,7 +13,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{fuzz::Choice, steps::Steps};
+use crate::steps::Steps;
 
 /// What developers and CI of gwauthz run
 #[derive(Debug, Parser)]
@@ -49,10 +49,7 @@ fn main() -> ExitCode {
     let done = match &task {
         Task::Test => checks::test(&mut steps),
         Task::Ci => checks::ci(&mut steps),
-        Task::Fuzz { target, seconds } => {
-            let choice = target.as_deref().map_or(Choice::All, Choice::Only);
-            fuzz::fuzz(&mut steps, choice, *seconds)
-        }
+        Task::Fuzz { target, seconds } => fuzz::fuzz(&mut steps, target.as_deref(), *seconds),
         Task::Generate => checks::generate(&mut steps),
         Task::Tools => tools::bring(&mut steps).map(drop),
     };
