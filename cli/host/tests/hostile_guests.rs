@@ -388,3 +388,41 @@ fn a_callback_of_another_type_is_refused() {
     let module = guest(r#"(func (export "proxy_on_request_headers") (param i32) (result i32) (i32.const 0))"#);
     assert!(matches!(start(&module), Err(StartError::Module(ModuleError::Invalid(_)))));
 }
+
+/// VMs take over each other's memory.
+#[test]
+fn a_vm_finds_nothing_of_those_before_it() {
+    let module = wat::parse_str(
+        r#"(module
+            (memory (export "memory") 3)
+            (table $functions 4 funcref)
+            (elem declare func $clean)
+            (data (i32.const 70000) "as the module has it")
+            (func (export "proxy_abi_version_0_2_1"))
+            (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 4096)
+            ;; Whether all from here to there is zero.
+            (func $clean (param $at i32) (param $end i32) (result i32)
+                (loop $next
+                    (if (i32.load8_u (local.get $at)) (then (return (i32.const 0))))
+                    (local.set $at (i32.add (local.get $at) (i32.const 1)))
+                    (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
+                i32.const 1)
+            (func (export "proxy_on_configure") (param i32 i32) (result i32)
+                (local $accepted i32)
+                (drop (memory.grow (i32.const 10)))
+                (local.set $accepted
+                    (i32.and (call $clean (i32.const 8192) (i32.const 70000))
+                    (i32.and (i64.eq (i64.load (i32.const 70000)) (i64.const 0x6d20656874207361))
+                    (i32.and (call $clean (i32.const 70020) (i32.const 851968))
+                             (ref.is_null (table.get $functions (i32.const 3)))))))
+                (memory.fill (i32.const 0) (i32.const 255) (i32.const 851968))
+                (table.set $functions (i32.const 3) (ref.func $clean))
+                local.get $accepted))"#,
+    )
+    .unwrap();
+    let module = Compiler::new(None).unwrap().compile(&module).unwrap();
+    for _ in 0..5 {
+        let started = Gateway::start([Plugin::new(&module, b"{}")], GatewayConfig::default(), Services);
+        assert!(started.is_ok(), "{:?}", started.err());
+    }
+}
