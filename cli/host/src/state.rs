@@ -42,8 +42,8 @@ pub struct LocalResponse {
 /// The store's data: one VM.
 pub(crate) struct VmState {
     pub(crate) memory: Option<Memory>,
-    /// The guest's allocator, with its name.
-    pub(crate) allocate: Option<(&'static str, TypedFunc<u32, u32>)>,
+    /// The guest's allocator, with its name. Cloning a typed function itself would cost as much as calling it.
+    pub(crate) allocate: Option<(&'static str, Rc<TypedFunc<u32, u32>>)>,
     pub(crate) limits: StoreLimits,
     pub(crate) shared: Shared,
     pub(crate) id: VmId,

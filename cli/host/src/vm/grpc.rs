@@ -4,7 +4,7 @@ use wasmtime::{Instance, Store};
 
 use crate::{fault::Fault, module::ModuleError, state::VmState};
 
-use super::{Callback, Vm, optional, wire_size};
+use super::{Callback, Vm, wire_size};
 
 /// A callback's context, token, and size or status.
 type OnGrpc = Callback<(u32, u32, u32), ()>;
@@ -19,10 +19,10 @@ pub(super) struct Callbacks {
 impl Callbacks {
     pub(super) fn find(instance: &Instance, store: &mut Store<VmState>) -> Result<Self, ModuleError> {
         Ok(Self {
-            receive_initial_metadata: optional(instance, store, "proxy_on_grpc_receive_initial_metadata")?,
-            receive: optional(instance, store, "proxy_on_grpc_receive")?,
-            receive_trailing_metadata: optional(instance, store, "proxy_on_grpc_receive_trailing_metadata")?,
-            close: optional(instance, store, "proxy_on_grpc_close")?,
+            receive_initial_metadata: Callback::find(instance, store, "proxy_on_grpc_receive_initial_metadata")?,
+            receive: Callback::find(instance, store, "proxy_on_grpc_receive")?,
+            receive_trailing_metadata: Callback::find(instance, store, "proxy_on_grpc_receive_trailing_metadata")?,
+            close: Callback::find(instance, store, "proxy_on_grpc_close")?,
         })
     }
 }
@@ -34,13 +34,12 @@ impl Vm {
         token: u32,
         count: usize,
     ) -> Result<(), Fault> {
-        let callback = self.callbacks.grpc.receive_initial_metadata.clone();
-        self.on_grpc("proxy_on_grpc_receive_initial_metadata", &callback, root, token, wire_size(count))
+        let callback = &self.callbacks.grpc.receive_initial_metadata;
+        self.runner.call(callback, root, (root, token, wire_size(count))).map(drop)
     }
 
     pub(crate) fn on_grpc_receive(&mut self, root: u32, token: u32, size: usize) -> Result<(), Fault> {
-        let callback = self.callbacks.grpc.receive.clone();
-        self.on_grpc("proxy_on_grpc_receive", &callback, root, token, wire_size(size))
+        self.runner.call(&self.callbacks.grpc.receive, root, (root, token, wire_size(size))).map(drop)
     }
 
     pub(crate) fn on_grpc_receive_trailing_metadata(
@@ -49,25 +48,11 @@ impl Vm {
         token: u32,
         count: usize,
     ) -> Result<(), Fault> {
-        let callback = self.callbacks.grpc.receive_trailing_metadata.clone();
-        self.on_grpc("proxy_on_grpc_receive_trailing_metadata", &callback, root, token, wire_size(count))
+        let callback = &self.callbacks.grpc.receive_trailing_metadata;
+        self.runner.call(callback, root, (root, token, wire_size(count))).map(drop)
     }
 
     pub(crate) fn on_grpc_close(&mut self, root: u32, token: u32, status: u32) -> Result<(), Fault> {
-        let callback = self.callbacks.grpc.close.clone();
-        self.on_grpc("proxy_on_grpc_close", &callback, root, token, status)
-    }
-
-    /// Runs one of them: they differ in nothing but their names and what their last argument means.
-    fn on_grpc(
-        &mut self,
-        name: &'static str,
-        callback: &OnGrpc,
-        root: u32,
-        token: u32,
-        argument: u32,
-    ) -> Result<(), Fault> {
-        self.enter(root);
-        self.call(name, callback.as_ref(), (root, token, argument)).map(drop)
+        self.runner.call(&self.callbacks.grpc.close, root, (root, token, status)).map(drop)
     }
 }
