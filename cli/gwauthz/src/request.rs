@@ -23,7 +23,7 @@ use crate::{
 
 pub(crate) use authz::Authz;
 use authz::Services;
-pub(crate) use token::mint;
+pub(crate) use token::{Minting, mint};
 
 /// One request, and the world that it meets.
 #[derive(Debug, Args)]
@@ -82,15 +82,16 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Starts a gateway with the plugin, among these services; `trace` records every call of the plugin.
+    /// Starts a gateway with the plugin, among these services; its clock shows the time of day, and `trace` records every
+    /// call of the plugin.
     pub(crate) fn start<W: World>(&self, services: W, trace: bool) -> Result<Gateway<W>, Failure> {
-        self.start_with(services, GatewayConfig { trace, ..GatewayConfig::default() })
+        let clock = VirtualClock::starting_at(SystemTime::now());
+        self.start_with(services, GatewayConfig { clock, trace, ..GatewayConfig::default() })
     }
 
-    /// Starts a gateway of this kind with the plugin; its clock shows the time of day.
+    /// Starts a gateway of this kind with the plugin.
     pub(crate) fn start_with<W: World>(&self, services: W, config: GatewayConfig) -> Result<Gateway<W>, Failure> {
-        let clock = VirtualClock::starting_at(SystemTime::now());
-        let config = GatewayConfig { clock, follows: self.profile, ..config };
+        let config = GatewayConfig { follows: self.profile, ..config };
         Ok(Gateway::start([Plugin::new(&self.module, self.config.as_str())], config, services)?)
     }
 
@@ -103,7 +104,7 @@ impl Bench {
 impl RequestArgs {
     /// Starts a gateway with the plugin, and makes the request for it; `trace` records every call of the plugin.
     pub(crate) fn prepare(self, trace: bool, terminal: &Terminal) -> Result<(Gateway<Services>, HttpRequest), Failure> {
-        let request = self.request(terminal)?;
+        let request = self.request(Minting::Once, terminal)?;
         let bench = self.bench(terminal)?;
         let mut gateway = bench.start(self.authz.into_services()?, trace)?;
         detail_logs(&gateway.take_logs(), terminal);
@@ -154,8 +155,13 @@ impl RequestArgs {
         (self.module.clone(), !self.no_cache)
     }
 
+    /// Whether the request comes with a token of the user's.
+    pub(crate) fn gives_token(&self) -> bool {
+        token::is_given(self.token.as_ref())
+    }
+
     /// The request, with its token if there is one.
-    pub(crate) fn request(&self, terminal: &Terminal) -> Result<HttpRequest, Failure> {
+    pub(crate) fn request(&self, minting: Minting, terminal: &Terminal) -> Result<HttpRequest, Failure> {
         if self.method.is_empty() || !self.method.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Failure::wrong(
                 format!("`{}` is no method", self.method.escape_debug()),
@@ -170,7 +176,7 @@ impl RequestArgs {
                 request.headers.add(name, value);
             }
         }
-        if let Some(token) = token::choose(self.token.as_ref(), self.claims.as_deref(), terminal)? {
+        if let Some(token) = token::choose(self.token.as_ref(), self.claims.as_deref(), minting, terminal)? {
             request.headers.add("authorization", format!("Bearer {}", token.as_str()));
         }
         Ok(request)

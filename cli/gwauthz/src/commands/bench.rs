@@ -9,6 +9,7 @@ mod statistics;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use clap::Args;
@@ -18,7 +19,7 @@ use crate::{
     input,
     module::{self, ChosenModule},
     output::{Format, json},
-    request::RequestArgs,
+    request::{Minting, RequestArgs},
     terminal::Terminal,
 };
 
@@ -54,20 +55,24 @@ pub(crate) struct BenchArgs {
     format: Format,
 }
 
+/// When minted tokens are issued, and what the gateway's clock shows then: 2026-01-01, since the Unix epoch.
+const MINTED: Duration = Duration::from_secs(1_767_225_600);
 /// The bound on a baseline.
 const MAX_BASELINE_BYTES: u64 = 1 << 20;
 
 impl BenchArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
-        let request = self.request.request(terminal)?;
+        // Where nothing depends on the time of day, fuel repeats to the unit.
+        let time = if self.request.gives_token() { SystemTime::now() } else { UNIX_EPOCH + MINTED };
+        let request = self.request.request(Minting::Repeatable(time), terminal)?;
         let config = self.request.plugin_config()?;
         let mut subjects = vec![self.subject(&self.request.module(terminal)?, &config, terminal)?];
         if let Some(against) = &self.against {
             subjects.push(self.subject(&module::choose(Some(against), terminal)?, &config, terminal)?);
         }
         let progress = terminal.progress("measuring", None);
-        let measured = measure(&subjects, &request, self.requests);
+        let measured = measure(&subjects, &request, time, self.requests);
         progress.finish_and_clear();
         let report = Report::new(&request, self.requests, measured?);
         if let Some(plot) = &self.plot {

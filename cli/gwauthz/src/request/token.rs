@@ -20,10 +20,25 @@ const VARIABLE: &str = "GWAUTHZ_TOKEN";
 /// The bound on what is read for a token or its claims.
 const MAX_BYTES: u64 = 1024 * 1024;
 
+/// How a demo token is minted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Minting {
+    /// Now, by a key that is thrown away.
+    Once,
+    /// At this time, by a key that everybody has: the same token each time.
+    Repeatable(SystemTime),
+}
+
+/// Whether the option or the variable gives a token.
+pub(crate) fn is_given(option: Option<&Option<String>>) -> bool {
+    matches!(option, Some(Some(_))) || env::var(VARIABLE).is_ok_and(|token| !token.is_empty())
+}
+
 /// The token to send; none where neither the option nor the variable is there.
 pub(crate) fn choose(
     option: Option<&Option<String>>,
     claims: Option<&str>,
+    minting: Minting,
     terminal: &Terminal,
 ) -> Result<Option<Zeroizing<String>>, Failure> {
     let given = match option {
@@ -38,8 +53,11 @@ pub(crate) fn choose(
         (Some(token), _) => one_line(&token).map(Some),
         (None, true) => {
             let claims = claims.map(read).transpose()?;
-            let token = mint(claims.as_ref().map(|text| text.as_str()))?;
-            terminal.note("token minted for this run: ES256, a key of its own, 5 minutes");
+            let token = mint(claims.as_ref().map(|text| text.as_str()), minting)?;
+            terminal.note(match minting {
+                Minting::Once => "token minted for this run: ES256, a key of its own, 5 minutes",
+                Minting::Repeatable(_) => "token minted: ES256, the same in each run",
+            });
             Ok(Some(token))
         }
         (None, false) => Ok(None),
@@ -85,12 +103,15 @@ fn one_line(token: &str) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(token.to_owned()))
 }
 
-/// A JWT signed by a key that is thrown away, with these claims laid over its own.
-pub(crate) fn mint(overlay: Option<&str>) -> Result<Zeroizing<String>, Failure> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+/// A JWT with these claims laid over its own.
+pub(crate) fn mint(overlay: Option<&str>, minting: Minting) -> Result<Zeroizing<String>, Failure> {
     let claims = overlay.map(claims).transpose()?.unwrap_or_default();
-    let key = TokenKey::generate().map_err(Failure::bug)?;
-    Ok(Zeroizing::new(Token { claims, ..Token::default() }.mint(now, &key)))
+    let (time, key) = match minting {
+        Minting::Once => (SystemTime::now(), TokenKey::generate()),
+        Minting::Repeatable(time) => (time, TokenKey::published()),
+    };
+    let now = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Zeroizing::new(Token { claims, ..Token::default() }.mint(now, &key.map_err(Failure::bug)?)))
 }
 
 fn claims(text: &str) -> Result<BTreeMap<String, Value>, Failure> {
@@ -107,10 +128,10 @@ mod tests {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::Value;
 
-    use super::{mint, one_line};
+    use super::{Minting, mint, one_line};
 
     fn claims(overlay: &str) -> Value {
-        let token = mint(Some(overlay)).unwrap();
+        let token = mint(Some(overlay), Minting::Once).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
     }
 
@@ -125,7 +146,7 @@ mod tests {
     #[test]
     fn claims_that_are_no_object_are_refused() {
         for overlay in ["", "[]", "7", "{", "{} x"] {
-            assert!(mint(Some(overlay)).is_err(), "{overlay}");
+            assert!(mint(Some(overlay), Minting::Once).is_err(), "{overlay}");
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use gwauthz_host::{CallOutcome, Gateway, GatewayConfig, HttpCall, HttpRequest, Metering, Sample, World};
+use gwauthz_host::{CallOutcome, Gateway, GatewayConfig, HttpCall, HttpRequest, Metering, Sample, VirtualClock, World};
 
 use crate::{exit::Failure, module::ChosenModule, request::Bench};
 
@@ -87,15 +87,22 @@ impl World for Service {
     }
 }
 
-/// Measures every subject with `count` requests.
-pub(super) fn measure(subjects: &[Subject], request: &HttpRequest, count: u32) -> Result<Vec<Measured>, Failure> {
+/// Measures every subject with `count` requests, in gateways whose clocks show `time` at the start.
+pub(super) fn measure(
+    subjects: &[Subject],
+    request: &HttpRequest,
+    time: SystemTime,
+    count: u32,
+) -> Result<Vec<Measured>, Failure> {
+    let config = GatewayConfig { clock: VirtualClock::starting_at(time), ..GatewayConfig::default() };
+    let profile = GatewayConfig { profile: true, ..config.clone() };
     let mut running = Vec::new();
     for subject in subjects {
         // Fuel first: there the guest has a deadline, so that one that loops is found out.
-        let mut measured = count_fuel(subject, request)?;
-        count_host_calls(subject, request, &mut measured)?;
-        let profile = GatewayConfig { profile: true, ..GatewayConfig::default() };
-        let mut gateway = subject.start(&subject.plain, profile)?;
+        let mut measured = count_fuel(subject, request, profile.clone())?;
+        let trace = GatewayConfig { trace: true, ..config.clone() };
+        count_host_calls(subject, request, trace, &mut measured)?;
+        let mut gateway = subject.start(&subject.plain, profile.clone())?;
         for _ in 0..WARM_UP {
             measured.memory.0 = gateway.request(request).memory_bytes;
         }
@@ -106,7 +113,7 @@ pub(super) fn measure(subjects: &[Subject], request: &HttpRequest, count: u32) -
         for (subject, gateway, measured) in &mut running {
             for _ in 0..share(STARTS, round) {
                 let begin = Instant::now();
-                subject.start(&subject.plain, GatewayConfig::default())?;
+                subject.start(&subject.plain, config.clone())?;
                 measured.starts.push(nanoseconds(begin.elapsed()));
             }
             for _ in 0..share(count, round) {
@@ -128,8 +135,7 @@ fn share(count: u32, round: u32) -> u32 {
 }
 
 /// Fuel of warm requests: the same in every run, unless the module does something else each time.
-fn count_fuel(subject: &Subject, request: &HttpRequest) -> Result<Measured, Failure> {
-    let profile = GatewayConfig { profile: true, ..GatewayConfig::default() };
+fn count_fuel(subject: &Subject, request: &HttpRequest, profile: GatewayConfig) -> Result<Measured, Failure> {
     let mut gateway = subject.start(&subject.fuelled, profile)?;
     let mut status = 0;
     for _ in 0..WARM_UP {
@@ -159,8 +165,12 @@ fn count_fuel(subject: &Subject, request: &HttpRequest) -> Result<Measured, Fail
 }
 
 /// Host functions that a warm request calls.
-fn count_host_calls(subject: &Subject, request: &HttpRequest, measured: &mut Measured) -> Result<(), Failure> {
-    let trace = GatewayConfig { trace: true, ..GatewayConfig::default() };
+fn count_host_calls(
+    subject: &Subject,
+    request: &HttpRequest,
+    trace: GatewayConfig,
+    measured: &mut Measured,
+) -> Result<(), Failure> {
     let mut gateway = subject.start(&subject.fuelled, trace)?;
     gateway.request(request);
     gateway.take_trace();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     exit::Failure,
-    request::{Bench, mint},
+    request::{Bench, Minting, mint},
 };
 
 /// Something that an authorization plugin must not do, and did.
@@ -50,7 +50,7 @@ const MAX_GROWTH_BYTES: usize = 1024 * 1024;
 
 /// Runs every probe; what was found, in their order.
 pub(super) fn probe(bench: &Bench) -> Result<Vec<Finding>, Failure> {
-    let prober = Prober { bench, token: mint(None)?.to_string() };
+    let prober = Prober { bench, token: mint(None, Minting::Once)?.to_string() };
     let mut findings = Vec::new();
     for probe in PROBES {
         let found = (probe.run)(&prober)?;
