@@ -132,11 +132,7 @@ impl RequestArgs {
         terminal: &Terminal,
     ) -> Result<Bench, Failure> {
         let module = module::compiler(!self.no_cache, metering, terminal)?.compile(&module.bytes)?;
-        let profile = match self.profile {
-            Followed::Envoy => Profile::Envoy,
-            Followed::Spec => Profile::Spec,
-        };
-        Ok(Bench { module, config: config.to_owned(), profile })
+        Ok(Bench { module, config: config.to_owned(), profile: self.profile() })
     }
 
     /// The module that is named, or the plugin of this project.
@@ -152,6 +148,14 @@ impl RequestArgs {
     /// Which module is named, and whether what was compiled may be kept.
     pub(crate) fn named_module(&self) -> (Option<PathBuf>, bool) {
         (self.module.clone(), !self.no_cache)
+    }
+
+    /// Whom the gateway follows.
+    pub(crate) fn profile(&self) -> Profile {
+        match self.profile {
+            Followed::Envoy => Profile::Envoy,
+            Followed::Spec => Profile::Spec,
+        }
     }
 
     /// The request, with its token if there is one.

@@ -2,7 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
-    Compiler, Module,
+    Compiler, Module, Profile,
     scenario::{Observed, Scenario, record, run},
 };
 
@@ -56,7 +56,7 @@ fn scenario(services: &str, expect: &str) -> Scenario {
 }
 
 fn observe(services: &str, request: &str) -> Observed {
-    run(&scenario(services, ""), b"{}", &guest(request)).unwrap()
+    run(&scenario(services, ""), b"{}", &guest(request), Profile::Envoy).unwrap()
 }
 
 /// What was logged, with the milliseconds that had passed.
@@ -120,7 +120,7 @@ fn a_stream_is_answered_as_the_scenario_says() {
 /// Each expectation on a request's callouts that fails: what was expected, and what was found.
 fn failures(request: &str, expect: &str) -> Vec<(String, String)> {
     let scenario = scenario(YES, expect);
-    let observed = run(&scenario, b"{}", &guest(request)).unwrap();
+    let observed = run(&scenario, b"{}", &guest(request), Profile::Envoy).unwrap();
     scenario.check(&observed).into_iter().map(|failure| (failure.expected, failure.found)).collect()
 }
 
@@ -155,6 +155,7 @@ fn callouts_are_counted_by_cluster() {
 #[test]
 fn a_timeline_tells_grpc_callouts() {
     let services = "{cluster: authz, times: 1, answer: {reply: {message: no, delay: 5ms}}}, {cluster: authz, answer: {fail: {code: 7, delay: 20ms}}}";
-    let (_, timeline) = record(&scenario(services, ""), b"{}", &guest(&[CALL, CALL, "(call $open)"].concat())).unwrap();
+    let (_, timeline) =
+        record(&scenario(services, ""), b"{}", &guest(&[CALL, CALL, "(call $open)"].concat()), Profile::Envoy).unwrap();
     insta::assert_snapshot!(timeline.to_string());
 }

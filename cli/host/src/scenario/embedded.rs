@@ -13,6 +13,7 @@ use crate::{
     logs::LogLine,
     metrics::{MetricReading, MetricValue},
     module::ModuleError,
+    profile::Profile,
     world::HttpRequest,
 };
 
@@ -48,12 +49,18 @@ const MAX_MOMENTS: u32 = 1_000_000;
 const MAX_CALLOUTS: usize = 100_000;
 const MAX_LOG_BYTES: usize = 16 * 1024 * 1024;
 
-/// Runs `scenario` with this configuration of the plugin: JSON, as `pluginConfig` becomes in Envoy.
+/// Runs `scenario` with this configuration of the plugin: JSON, as `pluginConfig` becomes in Envoy. Who is followed where the
+/// specification and Envoy differ is not the scenario's to say: it is the same on every host.
 ///
 /// # Errors
 /// Fails where the module cannot be run at all. What the plugin does wrong is seen, not an error.
-pub fn run(scenario: &Scenario, plugin_configuration: &[u8], module: &Module) -> Result<Observed, RunError> {
-    Run::start(scenario, plugin_configuration, module, None)?.play(scenario).map(|(observed, _)| observed)
+pub fn run(
+    scenario: &Scenario,
+    plugin_configuration: &[u8],
+    module: &Module,
+    follows: Profile,
+) -> Result<Observed, RunError> {
+    Run::start(scenario, plugin_configuration, module, follows, None)?.play(scenario).map(|(observed, _)| observed)
 }
 
 /// Runs `scenario` as [`run`] does, which takes longer, and tells all that happened.
@@ -64,8 +71,9 @@ pub fn record(
     scenario: &Scenario,
     plugin_configuration: &[u8],
     module: &Module,
+    follows: Profile,
 ) -> Result<(Observed, Timeline), RunError> {
-    Run::start(scenario, plugin_configuration, module, Some(Recorder::new()))?.play(scenario)
+    Run::start(scenario, plugin_configuration, module, follows, Some(Recorder::new()))?.play(scenario)
 }
 
 /// A scenario under way.
@@ -92,11 +100,12 @@ impl<'a> Run<'a> {
         scenario: &'a Scenario,
         plugin_configuration: &[u8],
         module: &'a Module,
+        follows: Profile,
         recorder: Option<Recorder>,
     ) -> Result<Self, RunError> {
         let journal = Journal::default();
         let services = || Services::new(scenario, journal.clone(), recorder.is_some());
-        let config = config(scenario, recorder.is_some());
+        let config = config(scenario, follows, recorder.is_some());
         let start = config.clock.now();
         let plugin = plugin(scenario, plugin_configuration, module);
         let (gateway, logs) = match Gateway::start([plugin], config.clone(), services()) {
