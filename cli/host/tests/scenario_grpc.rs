@@ -137,7 +137,7 @@ fn callouts_are_compared() {
         (CALL, "[{service: Service}]", "Service", "pkg.Service"),
         (CALL, "[{method: Ask}]", "Ask", "Check"),
         (CALL, "[{message: ä}]", "\\xc3\\xa4", "au"),
-        (STREAM, "[{message: au}]", "au", "a stream"),
+        (STREAM, "[{message: au}]", "au", "absent"),
         (CALL, "[{metadata: {x-a: 2}}]", "2", "1"),
         (CALL, "[{metadataAbsent: [x-a]}]", "absent", "1"),
     ] {

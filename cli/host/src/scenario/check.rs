@@ -1,6 +1,7 @@
 //! What was seen of a scenario against what it expects.
 
 mod callouts;
+mod foreign_calls;
 mod grpc_callouts;
 mod request;
 mod state;

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::{
     compiler::Module,
-    gateway::{Ending, Gateway},
+    foreign::ForeignCall,
+    gateway::{Ending, Gateway, StreamId},
     logs::LogLine,
     metrics::{MetricReading, MetricValue},
     module::ModuleError,
@@ -24,7 +25,7 @@ use super::{
     timeline::{News, Recorder, Timeline},
     token::{KeyError, TokenKey},
 };
-use client::{Client, sends};
+use client::{Before, Client, sends};
 use setup::{config, plugin, refusal};
 
 /// A scenario could not be run.
@@ -33,10 +34,10 @@ pub enum RunError {
     /// No gateway would load the module.
     #[error(transparent)]
     Module(ModuleError),
-    /// The plugin ticks, calls out, logs or sends messages without end.
+    /// The plugin ticks, calls out, calls foreign functions, logs or sends messages without end.
     #[error(
-        "expected at most {MAX_MOMENTS} moments of the gateway's clock, {MAX_CALLOUTS} callouts and {MAX_LOG_BYTES} bytes \
-         of log; shorten the scenario"
+        "expected at most {MAX_MOMENTS} moments of the gateway's clock, {MAX_CALLOUTS} callouts and {MAX_KEPT_BYTES} bytes \
+         of log and of foreign calls; shorten the scenario"
     )]
     Endless,
     /// The key that signs tokens could not be made.
@@ -47,7 +48,7 @@ pub enum RunError {
 /// How often the clock may move: a plugin can tick every millisecond of a day.
 const MAX_MOMENTS: u32 = 1_000_000;
 const MAX_CALLOUTS: usize = 100_000;
-const MAX_LOG_BYTES: usize = 16 * 1024 * 1024;
+const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Runs `scenario` with this configuration of the plugin: JSON, as `pluginConfig` becomes in Envoy. Who is followed where the
 /// specification and Envoy differ is not the scenario's to say: it is the same on every host.
@@ -91,7 +92,8 @@ struct Run<'a> {
     clients: Vec<Client>,
     /// What became of the requests of each step, by number: those in the background end in another order.
     exchanges: Vec<BTreeMap<usize, Exchange>>,
-    log_bytes: usize,
+    /// How much has been logged and given to foreign functions, in bytes.
+    kept_bytes: usize,
     observed: Observed,
 }
 
@@ -127,7 +129,7 @@ impl<'a> Run<'a> {
             moments: 0,
             clients: Vec::new(),
             exchanges: Vec::new(),
-            log_bytes: 0,
+            kept_bytes: 0,
             observed,
         };
         run.take_news(logs.unwrap_or_default());
@@ -200,7 +202,7 @@ impl<'a> Run<'a> {
                 self.observed.tokens.push(credentials);
             }
         }
-        let (logs_before, callouts_before) = (self.observed.logs.len(), self.journal.mark());
+        let before = self.mark();
         if let Some(recorder) = &mut self.recorder {
             recorder.sends(now.saturating_sub(self.start), &name(slot), &sent);
         }
@@ -215,8 +217,7 @@ impl<'a> Run<'a> {
             sends: sends(sent, now),
             leaves_at: request.leaves_after.map(|time| now + time.unsigned_abs()),
             active: now,
-            logs_before,
-            callouts_before,
+            before,
         };
         self.clients.push(client);
         self.take_news(Vec::new());
@@ -252,7 +253,7 @@ impl<'a> Run<'a> {
     /// The gateway first, then the clients in the order in which they came.
     fn happen_until(&mut self, time: Duration) -> Result<(), RunError> {
         self.moments += 1;
-        if self.moments > MAX_MOMENTS || self.log_bytes > MAX_LOG_BYTES || self.journal.len() > MAX_CALLOUTS {
+        if self.moments > MAX_MOMENTS || self.kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
             return Err(RunError::Endless);
         }
         self.gateway.run_until(time);
@@ -285,7 +286,7 @@ impl<'a> Run<'a> {
         let outcome = self.gateway.close(client.stream);
         let answered = !matches!(outcome.ending, Ending::Closed | Ending::ClientLeft);
         self.take_news(outcome.logs);
-        let (callouts, grpc_callouts) = self.journal.of(client.stream, client.callouts_before);
+        let (callouts, grpc_callouts) = self.journal.of(client.stream, client.before.callouts);
         let exchange = Exchange {
             at: client.at.saturating_sub(self.start),
             took: now.saturating_sub(client.at),
@@ -294,12 +295,13 @@ impl<'a> Run<'a> {
             forwarded: outcome.forwarded.map(|request| (request, outcome.forwarded_trailers)),
             callouts: Some(callouts.into_iter().map(|asked| self.observed_callout(asked)).collect()),
             grpc_callouts: Some(grpc_callouts),
+            foreign_calls: Some(self.foreign_calls_of(client.stream, client.before.foreign_calls)),
             details: match &outcome.ending {
                 Ending::Answered(local) => local.details.clone(),
                 _ => String::new(),
             },
             ending: Some(outcome.ending),
-            logs: Some(client.logs_before..self.observed.logs.len()),
+            logs: Some(client.before.logs..self.observed.logs.len()),
         };
         self.put(client.slot, exchange);
     }
@@ -316,12 +318,14 @@ impl<'a> Run<'a> {
     /// Takes over what has been logged, and tells the recorder what has happened.
     fn take_news(&mut self, mut lines: Vec<LogLine>) {
         lines.extend(self.gateway.take_logs());
+        let foreign_calls = self.gateway.take_foreign_calls();
         let at = self.now().saturating_sub(self.start);
         if let Some(recorder) = &mut self.recorder {
             let (asked, grpc_asked) = self.journal.since(self.told);
             let news = News {
                 trace: self.gateway.take_trace(),
                 logs: lines.clone().into(),
+                foreign_calls: foreign_calls.clone().into(),
                 asked,
                 grpc_asked: grpc_asked.into_iter().map(|asked| asked.callout).collect(),
                 served: self.journal.take_served(),
@@ -329,12 +333,25 @@ impl<'a> Run<'a> {
             self.told = self.journal.mark();
             recorder.tell(at, news);
         }
-        self.log(lines);
+        self.kept_bytes += lines.iter().map(|line| line.message.len()).sum::<usize>();
+        self.observed.logs.extend(lines);
+        self.kept_bytes += foreign_calls.iter().map(kept_bytes).sum::<usize>();
+        self.observed.foreign_calls.extend(foreign_calls);
     }
 
-    fn log(&mut self, lines: Vec<LogLine>) {
-        self.log_bytes += lines.iter().map(|line| line.message.len()).sum::<usize>();
-        self.observed.logs.extend(lines);
+    /// How much there is of everything by now.
+    fn mark(&self) -> Before {
+        Before {
+            logs: self.observed.logs.len(),
+            callouts: self.journal.mark(),
+            foreign_calls: self.observed.foreign_calls.len(),
+        }
+    }
+
+    /// The numbers of the foreign calls of a stream, of those since `first`.
+    fn foreign_calls_of(&self, stream: StreamId, first: usize) -> Vec<usize> {
+        let calls = self.observed.foreign_calls.iter().enumerate().skip(first);
+        calls.filter(|(_, call)| call.stream == Some(stream)).map(|(number, _)| number).collect()
     }
 
     fn observed_callout(&self, Asked { at, call, took, status, .. }: Asked) -> ObservedCallout {
@@ -357,9 +374,15 @@ impl<'a> Run<'a> {
             metrics: Some(self.gateway.metrics().into_iter().filter_map(metric).collect()),
             shared_data: Some(self.gateway.shared_data().into_iter().map(|entry| (entry.key, entry.value)).collect()),
             callouts: self.journal.counts(),
+            foreign_calls: Some(self.observed.foreign_calls.len()),
             logs: self.observed.logs.len(),
         }
     }
+}
+
+/// What is kept of a call, in bytes: many without a name and arguments are too many too.
+fn kept_bytes(call: &ForeignCall) -> usize {
+    size_of::<ForeignCall>() + call.name.len() + call.arguments.len()
 }
 
 /// How a timeline calls a request; numbers begin with 1.

@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::{fields::HeaderFields, place::Places};
 
 pub use expectation::{
-    CalloutExpectation, Decision, EndingName, RequestExpectation, StateExpectation, UpstreamExpectation,
+    CalloutExpectation, Decision, EndingName, ForeignCallExpectation, RequestExpectation, StateExpectation,
+    UpstreamExpectation,
 };
 pub use gateway::{FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, SharedDataRace, StartupSetup, TrapSetup};
 pub use grpc::{GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService};

@@ -33,9 +33,9 @@ pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup,
-    ForeignFunction, ForeignStatus, GatewaySetup, GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply,
-    GrpcService, Manifest, PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, SharedDataRace,
-    StartupSetup, StateExpectation, Step, Token, TrapSetup, Update, UpstreamExpectation,
+    ForeignCallExpectation, ForeignFunction, ForeignStatus, GatewaySetup, GrpcAnswerSetup, GrpcCalloutExpectation,
+    GrpcFailure, GrpcReply, GrpcService, Manifest, PluginSetup, Reply, Request, RequestExpectation, Scenario, Service,
+    SharedDataRace, StartupSetup, StateExpectation, Step, Token, TrapSetup, Update, UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, ObservedGrpcCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use crate::{
+    foreign::ForeignCall,
     gateway::Ending,
     headers::HeaderMap,
     logs::LogLine,
@@ -22,6 +23,8 @@ pub struct Observed {
     pub states: Vec<State>,
     /// Everything that was logged, in its order.
     pub logs: Vec<LogLine>,
+    /// Every foreign function that was called, in the order of the calls.
+    pub foreign_calls: Vec<ForeignCall>,
     /// How much longer than on the gateway's own clock things may take: real time is never exact.
     pub slack: Duration,
     /// Tokens that were sent ([`super::ClientRequest::credentials`]): no line of a log may hold one.
@@ -46,6 +49,8 @@ pub struct Exchange {
     pub callouts: Option<Vec<ObservedCallout>>,
     /// The gRPC callouts that it caused, likewise.
     pub grpc_callouts: Option<Vec<ObservedGrpcCallout>>,
+    /// Which of [`Observed::foreign_calls`] were made on its behalf; `None` where the host cannot tell.
+    pub foreign_calls: Option<Vec<usize>>,
     /// How it ended; `None` where the host cannot tell.
     pub ending: Option<Ending>,
     /// Response code details that the plugin gave; empty where it gave none.
@@ -103,6 +108,8 @@ pub struct State {
     pub shared_data: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
     /// How many callouts were made so far, by cluster.
     pub callouts: BTreeMap<String, u64>,
+    /// How many of [`Observed::foreign_calls`] had been made; `None` where the host cannot tell.
+    pub foreign_calls: Option<usize>,
     /// How many lines of [`Observed::logs`] had been logged.
     pub logs: usize,
 }

@@ -52,6 +52,10 @@ impl Findings<'_> {
         if let (Some(expected), Some(found)) = (&expect.grpc_callouts, &exchange.grpc_callouts) {
             self.grpc_callouts(expected, name, found, &place.key("grpcCallouts"));
         }
+        if let (Some(expected), Some(numbers)) = (&expect.foreign_calls, &exchange.foreign_calls) {
+            let found: Vec<_> = numbers.iter().filter_map(|number| self.observed.foreign_calls.get(*number)).collect();
+            self.foreign_calls(expected, &format!("for {name}"), &found, &place.key("foreignCalls"));
+        }
         if let Some(lines) = exchange.logs.clone().and_then(|range| self.observed.logs.get(range)) {
             self.logs(&format!("during {name}"), (&expect.logs_contain, &expect.logs_lack), lines, place);
         }

@@ -28,9 +28,14 @@ pub(super) struct Client {
     pub(super) leaves_at: Option<Duration>,
     /// When something last happened from its side.
     pub(super) active: Duration,
-    /// How many lines had been logged and callouts made before it came.
-    pub(super) logs_before: usize,
-    pub(super) callouts_before: Mark,
+    pub(super) before: Before,
+}
+
+/// How many lines had been logged, and calls of each kind made, before a client came.
+pub(super) struct Before {
+    pub(super) logs: usize,
+    pub(super) callouts: Mark,
+    pub(super) foreign_calls: usize,
 }
 
 /// A piece of a request.

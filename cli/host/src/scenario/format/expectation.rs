@@ -46,6 +46,8 @@ pub struct RequestExpectation {
     pub callouts: Option<Vec<CalloutExpectation>>,
     /// Exactly the gRPC callouts, the streams that it opens among them.
     pub grpc_callouts: Option<Vec<GrpcCalloutExpectation>>,
+    /// Exactly the foreign functions that the plugin calls on its behalf, in the order of the calls; an empty list: none.
+    pub foreign_calls: Option<Vec<ForeignCallExpectation>>,
     /// Texts that lines hold which the plugin logs meanwhile.
     #[serde(default)]
     pub logs_contain: Vec<String>,
@@ -127,6 +129,18 @@ pub struct CalloutExpectation {
     pub body: Option<String>,
 }
 
+/// A call of a foreign function.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForeignCallExpectation {
+    /// The function.
+    pub name: Option<String>,
+    /// What it is given, as text.
+    pub arguments: Option<String>,
+    /// What it is given, in base64 (RFC 4648, section 4).
+    pub base64: Option<String>,
+}
+
 /// What must hold of a gateway. That no line of its log holds a token of the scenario is always checked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -140,6 +154,9 @@ pub struct StateExpectation {
     /// How many callouts were made so far, those of gRPC among them, by cluster.
     #[serde(default)]
     pub callouts: BTreeMap<String, u64>,
+    /// Exactly the foreign functions that the plugin called so far, in the order of the calls; those of a first configuration
+    /// that it refused are not among them.
+    pub foreign_calls: Option<Vec<ForeignCallExpectation>>,
     /// Texts that lines hold which were logged so far.
     #[serde(default)]
     pub logs_contain: Vec<String>,

@@ -233,6 +233,7 @@ impl<'a> Run<'a> {
             metrics: Some(statistics(METRICS)?),
             shared_data: None,
             callouts: self.services.callouts(&statistics("cluster.")?),
+            foreign_calls: None,
             logs: 0,
         };
         Ok((SystemTime::now(), state))

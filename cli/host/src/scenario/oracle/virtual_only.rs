@@ -28,6 +28,12 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if !gateway.shared_data.is_empty() || expectations(scenario).any(|expected| !expected.shared_data.is_empty()) {
         return Some("Envoy shows nobody its shared data".to_owned());
     }
+    let of_requests = requests().filter_map(|request| request.expect.as_ref());
+    if of_requests.into_iter().any(|expected| expected.foreign_calls.is_some())
+        || expectations(scenario).any(|expected| expected.foreign_calls.is_some())
+    {
+        return Some("Envoy tells nobody which foreign functions are called".to_owned());
+    }
     if gateway.faults != FaultSetup::default() {
         return Some("Envoy brings no faults upon its plugins".to_owned());
     }
@@ -101,6 +107,7 @@ mod tests {
             forwarded: None,
             callouts: None,
             grpc_callouts: None,
+            foreign_calls: None,
             ending: Some(ending),
             details: String::new(),
             logs: None,
@@ -124,6 +131,14 @@ mod tests {
             ),
             (format!("expect: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
             ("steps: [{expect: {sharedData: {a: null}}}]".to_owned(), "Envoy shows nobody its shared data"),
+            (
+                "steps: [{request: {expect: {foreignCalls: []}}}]".to_owned(),
+                "Envoy tells nobody which foreign functions are called",
+            ),
+            (
+                "steps: [{expect: {foreignCalls: []}}]".to_owned(),
+                "Envoy tells nobody which foreign functions are called",
+            ),
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
             (format!("gateway: {{faults: {{allocations: 1}}}}\n{steps}"), "Envoy brings no faults upon its plugins"),
             (

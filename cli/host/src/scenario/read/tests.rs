@@ -84,6 +84,7 @@ fn what_cannot_be_is_pointed_at() {
         ("expect: {grpcCallouts: [{cluster: authz}]}", "authz"),
         ("expect: {grpcCallouts: [{base64: YQ}]}", "YQ"),
         ("expect: {grpcCallouts: [{metadata: {a: b}, metadataAbsent: [A]}]}", "A"),
+        ("expect: {foreignCalls: [{name: a}, {arguments: a, base64: YQ==}]}", "YQ=="),
         ("expect: {within: -1s}", "-1s"),
     ];
     for (lines, at) in of_request {
@@ -116,6 +117,7 @@ fn what_cannot_be_is_pointed_at() {
         ("name: a\nplugin: {}\nupstream: {status: 200, body: a, json: b}\nsteps: []\n", "b"),
         ("name: a\nplugin: {}\nupstream: {status: 200, delay: -5ms}\nsteps: []\n", "-5ms"),
         ("name: a\nplugin: {}\nsteps: [{wait: -1s}]\n", "-1s"),
+        ("name: a\nplugin: {}\nsteps: [{expect: {foreignCalls: [{base64: '#'}]}}]\n", "'#'"),
     ];
     for (text, at) in of_scenario {
         assert_eq!(wrong(text).2, at, "{text}");
