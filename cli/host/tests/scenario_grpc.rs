@@ -117,6 +117,46 @@ fn a_stream_is_answered_as_the_scenario_says() {
     }
 }
 
+#[test]
+fn a_stream_is_answered_message_by_message() {
+    let stream = |script: &str| said(&format!("{{cluster: authz, answer: {{stream: {{{script}}}}}}}"), STREAM);
+    for (script, expected) in [
+        ("", "i0t4c0"),
+        ("messages: [{message: a}, {message: bc}]", "i3m1m2t1c0"),
+        ("messages: [{base64: YQ==}, {}, {message: bc}]", "i3m1m0t1c0"),
+        ("messages: [{message: a, unasked: true}, {message: bc}, {message: def, unasked: true}]", "i3m1m2m3t1c0"),
+        ("metadata: {x-i: a}, messages: [{message: a}]", "i4m1t1c0"),
+        // The stream is closed behind the last message, not upon the plugin's second one.
+        ("messages: [{message: a}], close: {code: 7, trailingMetadata: {x-t: a}}", "i3m1t2c7"),
+        ("messages: [{message: a, unasked: true}], close: {}", "i3m1t1c0"),
+        // The plugin is done before a third message of it asks for the last one.
+        ("messages: [{message: a}, {message: bc}, {message: def}], close: {code: 2}", "i3m1m2t1c2"),
+        ("close: {code: 5}", "i0t4c5"),
+    ] {
+        assert_eq!(stream(script), expected, "{script}");
+    }
+}
+
+#[test]
+fn what_is_sent_on_a_stream_takes_its_time() {
+    let services =
+        "{cluster: authz, answer: {stream: {messages: [{message: a, unasked: true, delay: 10ms}, {message: a,
+        delay: 20ms}, {message: abc, unasked: true, delay: 30ms}], close: {delay: 5ms}}}}";
+    let observed = observe(services, STREAM);
+    let start = observed.logs[0].at;
+    let times: Vec<_> =
+        observed.logs.iter().map(|line| (line.message.as_str(), (line.at - start).as_millis())).collect();
+    // The plugin has closed its side at once: the service closes the stream once it has sent everything, and no second time.
+    assert_eq!(times, [("i3", 0), ("m1", 0), ("m1", 10), ("m3", 40), ("t1", 45), ("c0", 45)]);
+}
+
+#[test]
+fn calls_pass_by_what_answers_streams() {
+    let services = format!("{{cluster: authz, answer: {{stream: {{}}}}}}, {YES}");
+    assert_eq!(said(&services, CALL), "m3");
+    assert_eq!(said("{cluster: authz, answer: {stream: {}}}", CALL), "c>");
+}
+
 /// Each expectation on a request's callouts that fails: what was expected, and what was found.
 fn failures(request: &str, expect: &str) -> Vec<(String, String)> {
     let scenario = scenario(YES, expect);

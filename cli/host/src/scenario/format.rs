@@ -18,7 +18,10 @@ pub use expectation::{
     UpstreamExpectation,
 };
 pub use gateway::{FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, SharedDataRace, StartupSetup, TrapSetup};
-pub use grpc::{GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService};
+pub use grpc::{
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
+    GrpcStreamMessage,
+};
 
 /// A scenario: a plugin among services, what clients send, and what must hold.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -34,8 +34,9 @@ pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup,
     ForeignCallExpectation, ForeignFunction, ForeignStatus, GatewaySetup, GrpcAnswerSetup, GrpcCalloutExpectation,
-    GrpcFailure, GrpcReply, GrpcService, Manifest, PluginSetup, Reply, Request, RequestExpectation, Scenario, Service,
-    SharedDataRace, StartupSetup, StateExpectation, Step, Token, TrapSetup, Update, UpstreamExpectation,
+    GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer, GrpcStreamMessage, Manifest, PluginSetup, Reply,
+    Request, RequestExpectation, Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, Token,
+    TrapSetup, Update, UpstreamExpectation,
 };
 pub use observed::{Exchange, Observed, ObservedCallout, ObservedGrpcCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
