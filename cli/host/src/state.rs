@@ -95,7 +95,7 @@ pub(crate) struct Dispatched {
     pub(crate) token: u32,
     /// The root context that is called back.
     pub(crate) root: u32,
-    /// The number of the stream on whose behalf it was made, if it was one.
+    /// The number of the stream or connection on whose behalf it was made, if it was one.
     pub(crate) stream: Option<u32>,
     pub(crate) call: HttpCall,
 }

@@ -1,6 +1,7 @@
 //! Runs a scenario on the embedded gateway: on a virtual clock, the same to the byte each time.
 
 mod client;
+mod connection;
 mod setup;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -20,12 +21,13 @@ use crate::{
 
 use super::{
     format::{Request, Scenario, Step},
-    observed::{Exchange, Observed, ObservedCallout, State},
+    observed::{Exchange, Observed, ObservedCallout, ObservedConnection, State},
     services::{Asked, Journal, Mark, Services},
     timeline::{News, Recorder, Timeline},
     token::{KeyError, TokenKey},
 };
 use client::{Before, Client, sends};
+use connection::Conversation;
 use setup::{config, plugin, refusal};
 
 /// A scenario could not be run.
@@ -90,8 +92,11 @@ struct Run<'a> {
     start: Duration,
     moments: u32,
     clients: Vec<Client>,
+    conversations: Vec<Conversation>,
     /// What became of the requests of each step, by number: those in the background end in another order.
     exchanges: Vec<BTreeMap<usize, Exchange>>,
+    /// The same of TCP connections.
+    connections: Vec<BTreeMap<usize, ObservedConnection>>,
     /// How much has been logged and given to foreign functions, in bytes.
     kept_bytes: usize,
     observed: Observed,
@@ -128,7 +133,9 @@ impl<'a> Run<'a> {
             start,
             moments: 0,
             clients: Vec::new(),
+            conversations: Vec::new(),
             exchanges: Vec::new(),
+            connections: Vec::new(),
             kept_bytes: 0,
             observed,
         };
@@ -146,6 +153,7 @@ impl<'a> Run<'a> {
     fn step(&mut self, step: &Step) -> Result<(), RunError> {
         match step {
             Step::Request(request) => self.request(request),
+            Step::Connection(connection) => self.connection(connection),
             Step::Wait(time) => {
                 let until = self.now() + time.unsigned_abs();
                 self.pass_until(until)
@@ -165,18 +173,19 @@ impl<'a> Run<'a> {
         self.observed.updates.push(refused.is_none());
         let logs = refused.map(refusal).transpose()?;
         self.take_news(logs.unwrap_or_default());
-        self.close_ended();
+        self.settle();
         Ok(())
     }
 
     /// Ends what is still under way, and looks at the gateway for the last time.
     fn finish(mut self) -> Result<(Observed, Timeline), RunError> {
-        while !self.clients.is_empty() {
+        while !(self.clients.is_empty() && self.conversations.is_empty()) {
             self.pass_one_moment()?;
         }
         let state = self.state();
         self.observed.states.push(state);
         self.observed.requests = self.exchanges.into_iter().map(|ended| ended.into_values().collect()).collect();
+        self.observed.connections = self.connections.into_iter().map(|ended| ended.into_values().collect()).collect();
         let timeline = self.recorder.map(|recorder| recorder.finish(&self.observed)).unwrap_or_default();
         Ok((self.observed, timeline))
     }
@@ -204,7 +213,7 @@ impl<'a> Run<'a> {
         }
         let before = self.mark();
         if let Some(recorder) = &mut self.recorder {
-            recorder.sends(now.saturating_sub(self.start), &name(slot), &sent);
+            recorder.sends(now.saturating_sub(self.start), &name("request", slot), &sent);
         }
         let worker = request.worker.unwrap_or_default().into();
         let stream = self.gateway.open(worker, sent.headers.clone(), sent.ends_with_headers());
@@ -221,7 +230,7 @@ impl<'a> Run<'a> {
         };
         self.clients.push(client);
         self.take_news(Vec::new());
-        self.close_ended();
+        self.settle();
     }
 
     fn now(&self) -> Duration {
@@ -247,7 +256,8 @@ impl<'a> Run<'a> {
     /// When something happens next.
     fn next_moment(&self) -> Option<Duration> {
         let by_itself = self.gateway.next_time();
-        self.clients.iter().map(Client::next_time).chain(by_itself).min()
+        let conversations = self.conversations.iter().map(|one| one.next_time(self.now()));
+        self.clients.iter().map(Client::next_time).chain(conversations).chain(by_itself).min()
     }
 
     /// The gateway first, then the clients in the order in which they came.
@@ -259,7 +269,7 @@ impl<'a> Run<'a> {
         self.gateway.run_until(time);
         self.take_news(Vec::new());
         self.clients_act(time);
-        self.close_ended();
+        self.settle();
         Ok(())
     }
 
@@ -271,14 +281,25 @@ impl<'a> Run<'a> {
         self.take_news(Vec::new());
     }
 
-    /// Takes note of what became of the requests that have ended.
-    fn close_ended(&mut self) {
+    /// Lets connections go on, and takes note of what has ended, which may let others go on.
+    fn settle(&mut self) {
+        loop {
+            self.converse();
+            let ended = [self.close_ended(), self.close_ended_connections()];
+            if !ended.contains(&true) || self.conversations.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Takes note of what became of the requests that have ended; whether there were any.
+    fn close_ended(&mut self) -> bool {
         let now = self.now();
         let ended = |client: &mut Client| self.gateway.has_ended(client.stream) || client.has_waited_too_long(now);
         let ended: Vec<_> = self.clients.extract_if(.., ended).collect();
-        for client in ended {
-            self.close(client);
-        }
+        let any = !ended.is_empty();
+        ended.into_iter().for_each(|client| self.close(client));
+        any
     }
 
     fn close(&mut self, client: Client) {
@@ -308,7 +329,7 @@ impl<'a> Run<'a> {
 
     fn put(&mut self, (step, number): (usize, usize), exchange: Exchange) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.ends(exchange.at.saturating_add(exchange.took), &name((step, number)), &exchange);
+            recorder.ends(exchange.at.saturating_add(exchange.took), &name("request", (step, number)), &exchange);
         }
         if let Some(ended) = self.exchanges.get_mut(step) {
             ended.insert(number, exchange);
@@ -385,7 +406,7 @@ fn kept_bytes(call: &ForeignCall) -> usize {
     size_of::<ForeignCall>() + call.name.len() + call.arguments.len()
 }
 
-/// How a timeline calls a request; numbers begin with 1.
-fn name((step, number): (usize, usize)) -> String {
-    if number == 0 { format!("request {}", step + 1) } else { format!("request {}, time {}", step + 1, number + 1) }
+/// How a timeline calls a request or a connection; numbers begin with 1.
+fn name(kind: &str, (step, number): (usize, usize)) -> String {
+    if number == 0 { format!("{kind} {}", step + 1) } else { format!("{kind} {}, time {}", step + 1, number + 1) }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use crate::{
     foreign::ForeignCall,
-    gateway::Ending,
+    gateway::{Disconnection, Ending, Received},
     headers::HeaderMap,
     logs::LogLine,
     world::{HttpRequest, HttpResponse},
@@ -17,6 +17,8 @@ pub struct Observed {
     pub started: bool,
     /// Requests in the order of their steps; those of one step in the order in which they were sent.
     pub requests: Vec<Vec<Exchange>>,
+    /// TCP connections, likewise.
+    pub connections: Vec<Vec<ObservedConnection>>,
     /// Whether each update was accepted, in the order of their steps.
     pub updates: Vec<bool>,
     /// The gateway at each `expect` step, and then at the end.
@@ -55,6 +57,29 @@ pub struct Exchange {
     pub ending: Option<Ending>,
     /// Response code details that the plugin gave; empty where it gave none.
     pub details: String,
+    /// Which lines of [`Observed::logs`] were logged meanwhile; `None` where the host cannot tell.
+    pub logs: Option<Range<usize>>,
+}
+
+/// What became of a TCP connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedConnection {
+    /// When it was opened, since the start.
+    pub at: Duration,
+    /// How long it took until it was closed, or given up.
+    pub took: Duration,
+    /// What the client got.
+    pub to_client: Received,
+    /// What reached the upstream.
+    pub to_upstream: Received,
+    /// How it was closed; `None`: it was held.
+    pub ending: Option<Disconnection>,
+    /// The callouts that it caused, in the order in which they were made; `None` where the host cannot tell.
+    pub callouts: Option<Vec<ObservedCallout>>,
+    /// The gRPC callouts that it caused, likewise.
+    pub grpc_callouts: Option<Vec<ObservedGrpcCallout>>,
+    /// Which of [`Observed::foreign_calls`] were made on its behalf; `None` where the host cannot tell.
+    pub foreign_calls: Option<Vec<usize>>,
     /// Which lines of [`Observed::logs`] were logged meanwhile; `None` where the host cannot tell.
     pub logs: Option<Range<usize>>,
 }

@@ -189,7 +189,9 @@ impl Recorder {
         if let Some(event) = event
             && result != "void"
         {
-            let pauses = function.contains("_headers") || function.contains("_body") || function.contains("_trailers");
+            let pauses = ["_headers", "_body", "_trailers", "_data", "_new_connection"]
+                .iter()
+                .any(|end| function.ends_with(end));
             let word = match result {
                 "0" if pauses => "continue",
                 _ if pauses => "pause",
@@ -268,7 +270,7 @@ impl Recorder {
         self.event(at, Party::Plugin, Party::Log, format!("{}: {}", level(line.level), line.message));
     }
 
-    fn event(&mut self, at: Duration, from: Party, to: Party, text: String) {
+    pub(super) fn event(&mut self, at: Duration, from: Party, to: Party, text: String) {
         self.timeline.events.push(Event { at, from, to, text });
     }
 }

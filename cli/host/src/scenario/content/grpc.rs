@@ -104,13 +104,16 @@ pub(super) fn check_bytes((key, text): (&str, Option<&str>), base64: Option<&str
     let here = place.key("base64");
     match base64 {
         Some(_) if text.is_some() => no(&here, format!("this stands here and in `{key}`"), "keep one of them"),
-        Some(base64) if BASE64_STANDARD.decode(base64).is_err() => no(
-            &here,
-            "this is no base64",
-            "expected letters, digits, `+` and `/`, padded with `=` (RFC 4648, section 4)",
-        ),
-        _ => Ok(()),
+        Some(base64) => check_base64(base64, &here),
+        None => Ok(()),
     }
+}
+
+pub(super) fn check_base64(base64: &str, place: &Place) -> Checked {
+    if BASE64_STANDARD.decode(base64).is_ok() {
+        return Ok(());
+    }
+    no(place, "this is no base64", "expected letters, digits, `+` and `/`, padded with `=` (RFC 4648, section 4)")
 }
 
 fn check_metadata(metadata: &HeaderFields, place: &Place) -> Checked {

@@ -63,7 +63,7 @@ impl Client {
     ) {
         let mut says = |what: &str| {
             if let Some((recorder, at)) = &mut told {
-                recorder.says(*at, &name(self.slot), what);
+                recorder.says(*at, &name("request", self.slot), what);
             }
         };
         while let Some((at, send)) = self.sends.pop_if(|(at, _)| *at <= now) {

@@ -141,6 +141,21 @@ pub struct ForeignCallExpectation {
     pub base64: Option<String>,
 }
 
+/// What must have reached one side of a connection.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReceivedExpectation {
+    /// All of it, as text.
+    pub text: Option<String>,
+    /// All of it, in base64 (RFC 4648, section 4).
+    pub base64: Option<String>,
+    /// Texts that it holds.
+    #[serde(default)]
+    pub contains: Vec<String>,
+    /// Whether the other side's end has reached it.
+    pub ended: Option<bool>,
+}
+
 /// What must hold of a gateway. That no line of its log holds a token of the scenario is always checked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -163,4 +178,29 @@ pub struct StateExpectation {
     /// Texts that no line holds.
     #[serde(default)]
     pub logs_lack: Vec<String>,
+}
+
+/// What a request or a connection is expected to cause beside what its two sides get.
+#[derive(Clone, Copy)]
+pub(in crate::scenario) struct Effects<'a> {
+    pub(in crate::scenario) callouts: Option<&'a [CalloutExpectation]>,
+    pub(in crate::scenario) grpc_callouts: Option<&'a [GrpcCalloutExpectation]>,
+    pub(in crate::scenario) foreign_calls: Option<&'a [ForeignCallExpectation]>,
+    pub(in crate::scenario) logs_contain: &'a [String],
+    pub(in crate::scenario) logs_lack: &'a [String],
+    pub(in crate::scenario) within: Option<SignedDuration>,
+}
+
+impl RequestExpectation {
+    /// What it causes.
+    pub(in crate::scenario) fn effects(&self) -> Effects<'_> {
+        Effects {
+            callouts: self.callouts.as_deref(),
+            grpc_callouts: self.grpc_callouts.as_deref(),
+            foreign_calls: self.foreign_calls.as_deref(),
+            logs_contain: &self.logs_contain,
+            logs_lack: &self.logs_lack,
+            within: self.within,
+        }
+    }
 }

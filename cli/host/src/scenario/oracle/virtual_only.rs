@@ -43,6 +43,9 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if !scenario.grpc_services.is_empty() {
         return Some("gRPC services are there on the embedded gateway alone".to_owned());
     }
+    if scenario.steps.iter().any(|step| matches!(step, Step::Connection(_))) {
+        return Some("TCP connections are there on the embedded gateway alone".to_owned());
+    }
     if !gateway.shared_data_races.is_empty() {
         return Some("nobody can get ahead of a plugin in Envoy on purpose (sharedDataRaces)".to_owned());
     }
@@ -153,6 +156,7 @@ mod tests {
                 format!("grpcServices: [{{cluster: a, answer: timeout}}]\n{steps}"),
                 "gRPC services are there on the embedded gateway alone",
             ),
+            ("steps: [{connection: {}}]".to_owned(), "TCP connections are there on the embedded gateway alone"),
             (
                 format!("services: [{{cluster: a, times: 1, answer: refused}}]\n{steps}"),
                 "a refuses connections only now and then",
