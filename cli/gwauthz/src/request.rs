@@ -133,11 +133,7 @@ impl RequestArgs {
         terminal: &Terminal,
     ) -> Result<Bench, Failure> {
         let module = module::compiler(!self.no_cache, metering, terminal)?.compile(&module.bytes)?;
-        let profile = match self.profile {
-            Followed::Envoy => Profile::Envoy,
-            Followed::Spec => Profile::Spec,
-        };
-        Ok(Bench { module, config: config.to_owned(), profile })
+        Ok(Bench { module, config: config.to_owned(), profile: self.profile() })
     }
 
     /// The module that is named, or the plugin of this project.
@@ -158,6 +154,14 @@ impl RequestArgs {
     /// Whether the request comes with a token of the user's.
     pub(crate) fn gives_token(&self) -> bool {
         token::is_given(self.token.as_ref())
+    }
+
+    /// Whom the gateway follows.
+    pub(crate) fn profile(&self) -> Profile {
+        match self.profile {
+            Followed::Envoy => Profile::Envoy,
+            Followed::Spec => Profile::Spec,
+        }
     }
 
     /// The request, with its token if there is one.

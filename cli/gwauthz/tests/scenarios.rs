@@ -139,6 +139,7 @@ fn the_exit_code_is_the_answer() {
         (&["--host", "envoy"], 2),
         (&["scenarios/a", "--envoy", "envoy"], 2),
         (&["scenarios/a", "--host", "envoy", "--envoy", "/bin/echo"], 2),
+        (&["scenarios/a", "--host", "envoy", "--profile", "spec"], 2),
         (&["--format", "junit"], 2),
     ] {
         let output = run(&folder, arguments);
@@ -148,6 +149,28 @@ fn the_exit_code_is_the_answer() {
     let output = run(&folder, &["empty"]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("no scenario in empty"), "{}", stderr(&output));
+}
+
+/// By the specification a counter is set to what is recorded; in Envoy, that is added.
+#[test]
+fn scenarios_follow_the_profile() {
+    let counter = r#"(module
+        (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
+        (import "env" "proxy_record_metric" (func $record (param i32 i64) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 8) "seen")
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (drop (call $define (i32.const 0) (i32.const 8) (i32.const 4) (i32.const 16)))
+            (drop (call $record (i32.load (i32.const 16)) (i64.const 1))) (i32.const 0)))"#;
+    let folder =
+        folder(&[("a.yaml", "name: a\nplugin: {}\nsteps: [{request: {times: 2}}]\nexpect: {metrics: {seen: 1}}\n")]);
+    fs::write(folder.path().join("guest.wasm"), wat::parse_str(counter).unwrap()).unwrap();
+    for (profile, expected) in [("spec", 0), ("envoy", 1)] {
+        let output = run(&folder, &["scenarios", "--profile", profile]);
+        assert_eq!(code(&output), expected, "{}", stdout(&output));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{hint::black_box, path::Path};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gwauthz_host::{
-    Compiler, Gateway, GatewayConfig, HttpRequest, Module, Plugin, World,
+    Compiler, Gateway, GatewayConfig, HttpRequest, Module, Plugin, Profile, World,
     scenario::{Scenario, run},
 };
 
@@ -39,7 +39,7 @@ fn requests(criterion: &mut Criterion) {
     let scenario = Scenario::read(SCENARIO).expect("a scenario");
     group.bench_function("scenario", |bencher| {
         bencher.iter(|| {
-            let observed = run(&scenario, br#"{"cluster":"authz"}"#, &module).expect("a run");
+            let observed = run(&scenario, br#"{"cluster":"authz"}"#, &module, Profile::Envoy).expect("a run");
             assert!(scenario.check(&observed).is_empty());
         });
     });

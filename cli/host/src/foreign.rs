@@ -3,7 +3,7 @@
 mod arguments;
 mod envoy;
 
-use crate::{abi::Status, state::VmState};
+use crate::{abi::Status, gateway::StreamId, state::VmState};
 
 /// A foreign function in the gateway's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,18 +17,20 @@ pub struct ForeignReply {
 /// A foreign function that a plugin has called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignCall {
+    /// The stream or the connection on whose behalf it was called; `None`: the plugin's own.
+    pub stream: Option<StreamId>,
     /// The function's name.
     pub name: String,
     /// What it was given.
     pub arguments: Vec<u8>,
 }
 
-/// The bound on the calls that a VM remembers.
+/// The bound on the calls that are remembered.
 const MAX_CALLS: usize = 4096;
-/// The bound on what a VM remembers of their arguments.
+/// The bound on their names and arguments, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// The calls that a plugin has made, as far as they are remembered.
+/// The calls that the plugins of a gateway have made, in their order, as far as they are remembered.
 #[derive(Debug, Default)]
 pub(crate) struct ForeignCalls {
     calls: Vec<ForeignCall>,
@@ -41,18 +43,19 @@ impl ForeignCalls {
         std::mem::take(&mut self.calls)
     }
 
-    fn remember(&mut self, name: &str, arguments: &[u8]) {
+    fn remember(&mut self, stream: Option<StreamId>, name: &str, arguments: &[u8]) {
         let bytes = self.bytes + name.len() + arguments.len();
         if self.calls.len() < MAX_CALLS && bytes <= MAX_BYTES {
             self.bytes = bytes;
-            self.calls.push(ForeignCall { name: name.to_owned(), arguments: arguments.to_vec() });
+            self.calls.push(ForeignCall { stream, name: name.to_owned(), arguments: arguments.to_vec() });
         }
     }
 }
 
 /// Calls a foreign function: the scenario's, or else Envoy's; `None` where there is none of this name.
 pub(crate) fn call(state: &mut VmState, name: &str, arguments: &[u8]) -> Option<ForeignReply> {
-    state.foreign_calls.remember(name, arguments);
+    let stream = state.behalf().stream.map(|number| StreamId { worker: state.id.worker, number });
+    state.shared.get().foreign_calls.remember(stream, name, arguments);
     let provided = state.shared.get().foreign_functions.get(name).cloned();
     provided.or_else(|| match envoy::call(state, name, arguments)? {
         Ok(results) => Some(ForeignReply { status: Status::Ok, results }),

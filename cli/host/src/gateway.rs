@@ -92,8 +92,8 @@ pub struct GatewayConfig {
 /// A stream of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId {
-    worker: usize,
-    number: u32,
+    pub(crate) worker: usize,
+    pub(crate) number: u32,
 }
 
 /// How many events may follow each other without any time passing. A plugin that answers every reply that takes none with
@@ -116,11 +116,10 @@ impl<W: World> Gateway<W> {
         self.shared.get().surroundings = surroundings;
     }
 
-    /// The foreign functions that the plugins have called since this was last asked, VM by VM; at most 4096 calls and 1 MiB
-    /// a VM.
+    /// The foreign functions that the plugins have called since this was last asked, in the order of the calls; at most the
+    /// first 4096 of them, and 1 MiB.
     pub fn take_foreign_calls(&mut self) -> Vec<ForeignCall> {
-        let hosted = self.workers.iter_mut().flat_map(|worker| worker.vms.hosted());
-        hosted.filter_map(|hosted| hosted.vm.as_mut().ok()).flat_map(|vm| vm.state().foreign_calls.take()).collect()
+        self.shared.get().foreign_calls.take()
     }
 
     /// Calls `on_foreign_function` of every plugin in a worker; they read the arguments from buffer 8. Nothing in Envoy does

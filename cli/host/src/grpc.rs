@@ -50,6 +50,8 @@ pub(crate) struct Exchange {
     opened: Duration,
     /// Nothing of the service arrives before this, so that its order is kept.
     pub(crate) not_before: Duration,
+    /// How many messages the plugin has sent.
+    messages: usize,
     /// The plugin has sent its last message.
     pub(crate) ended: bool,
     /// The plugin has closed the stream.
@@ -73,7 +75,8 @@ pub(crate) struct Sent {
 pub(crate) enum What {
     Call(GrpcCall),
     Open(Rc<GrpcStream>),
-    Message(Rc<GrpcStream>, Vec<u8>),
+    /// With how many the plugin has sent before it.
+    Message(Rc<GrpcStream>, usize, Vec<u8>),
     End(Rc<GrpcStream>),
 }
 
@@ -138,6 +141,7 @@ impl GrpcCallouts {
             stream: Rc::clone(&stream),
             opened: now,
             not_before: now,
+            messages: 0,
             ended: false,
             local_closed: false,
             remote_closed: false,
@@ -163,8 +167,9 @@ impl GrpcCallouts {
             return Ok(());
         }
         exchange.ended = end;
-        let stream = Rc::clone(&exchange.stream);
-        self.send(message.len(), Sent { token, behalf, what: What::Message(Rc::clone(&stream), message) })?;
+        let (stream, number) = (Rc::clone(&exchange.stream), exchange.messages);
+        exchange.messages += 1;
+        self.send(message.len(), Sent { token, behalf, what: What::Message(Rc::clone(&stream), number, message) })?;
         if end { self.send(0, Sent { token, behalf, what: What::End(stream) }) } else { Ok(()) }
     }
 

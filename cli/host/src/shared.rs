@@ -7,8 +7,14 @@ use std::{
 };
 
 use crate::{
-    attributes::Surroundings, clock::VirtualClock, foreign::ForeignReply, logs::Logs, metrics::Metrics,
-    profile::Profile, shared_data::SharedData, shared_queues::SharedQueues,
+    attributes::Surroundings,
+    clock::VirtualClock,
+    foreign::{ForeignCalls, ForeignReply},
+    logs::Logs,
+    metrics::Metrics,
+    profile::Profile,
+    shared_data::SharedData,
+    shared_queues::SharedQueues,
 };
 
 /// A handle to what is shared; every VM of a gateway has one.
@@ -24,6 +30,7 @@ pub(crate) struct SharedState {
     pub(crate) surroundings: Surroundings,
     /// What scenarios provide, by name.
     pub(crate) foreign_functions: BTreeMap<String, ForeignReply>,
+    pub(crate) foreign_calls: ForeignCalls,
     pub(crate) data: SharedData,
     pub(crate) queues: SharedQueues,
     pub(crate) metrics: Metrics,
@@ -38,6 +45,7 @@ impl Shared {
             profile: Profile::default(),
             surroundings: Surroundings::default(),
             foreign_functions: BTreeMap::new(),
+            foreign_calls: ForeignCalls::default(),
             data,
             queues: SharedQueues::default(),
             metrics: Metrics::default(),

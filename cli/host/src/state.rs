@@ -12,7 +12,6 @@ use crate::{
     abi::{LogLevel, StreamType},
     attributes::StreamInfo,
     faults::{Faults, Injected},
-    foreign::ForeignCalls,
     grpc::GrpcCallouts,
     headers::HeaderMap,
     last_calls::LastCalls,
@@ -73,7 +72,6 @@ pub(crate) struct VmState {
     pub(crate) call_reply: Option<HttpResponse>,
     /// Properties that contexts have declared, and whether they are read-only.
     pub(crate) declared: BTreeMap<(u32, Vec<u8>), bool>,
-    pub(crate) foreign_calls: ForeignCalls,
     /// The arguments that `on_foreign_function` is about, while it runs.
     pub(crate) call_data: Vec<u8>,
     /// Callouts that the gateway has not picked up yet.
@@ -97,7 +95,7 @@ pub(crate) struct Dispatched {
     pub(crate) token: u32,
     /// The root context that is called back.
     pub(crate) root: u32,
-    /// The number of the stream on whose behalf it was made, if it was one.
+    /// The number of the stream or connection on whose behalf it was made, if it was one.
     pub(crate) stream: Option<u32>,
     pub(crate) call: HttpCall,
 }
@@ -201,7 +199,6 @@ impl VmState {
             effects: VecDeque::new(),
             call_reply: None,
             declared: BTreeMap::new(),
-            foreign_calls: ForeignCalls::default(),
             call_data: Vec::new(),
             dispatched: Vec::new(),
             next_call_token: 0,

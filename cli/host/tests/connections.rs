@@ -93,6 +93,8 @@ fn a_new_connection_waits_for_a_callout() {
     gateway.run_until(gateway.now() + Duration::from_millis(50));
     let passed = gateway.disconnect(connection);
     assert_eq!((passed.to_upstream.clone(), said(&passed).as_str()), (got(b"onetwo", false), "6"));
+    let callouts: Vec<_> = passed.callouts.iter().map(|callout| (callout.status, callout.took.as_millis())).collect();
+    assert_eq!(callouts, [(Some(200), 50)]);
     assert!(passed.cost.callbacks > 0);
 }
 

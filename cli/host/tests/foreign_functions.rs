@@ -54,7 +54,7 @@ const FETCH: &str = r#"
 #[test]
 fn a_scenario_provides_functions_and_sees_their_calls() {
     let reply = |status, results: Option<&str>| ForeignReply { status, results: results.map(Into::into) };
-    let call = ForeignCall { name: "fetch".to_owned(), arguments: b"arguments".to_vec() };
+    let call = ForeignCall { stream: None, name: "fetch".to_owned(), arguments: b"arguments".to_vec() };
     for (reply, expected) in [
         (reply(Status::Ok, Some("results")), ["0", "results"]),
         (reply(Status::Ok, None), ["0", ""]),

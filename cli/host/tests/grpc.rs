@@ -26,7 +26,7 @@ impl World for &mut Services {
         self.received.push(format!("{sent:?}"));
         match sent {
             GrpcSent::Open => self.on_open.clone(),
-            GrpcSent::Message(_) => self.on_message.clone(),
+            GrpcSent::Message { .. } => self.on_message.clone(),
             GrpcSent::End => Vec::new(),
         }
     }
@@ -172,7 +172,7 @@ fn a_stream_keeps_the_order_of_its_answers() {
     let request = "(drop (call $open)) (drop (call $grpc_send (i32.load (i32.const 0)) (i32.const 100) (i32.const 3) (i32.const 1)))";
     // Envoy tells how long the service took, once the plugin has ended its side.
     assert_eq!(said(request, &mut services), ["50 i4", "50 m2", "60 t3", "60 c3", "60 bad{via_upstream}"]);
-    assert_eq!(services.received, ["Open", "Message([97, 117, 116])", "End"]);
+    assert_eq!(services.received, ["Open", "Message { number: 0, message: [97, 117, 116] }", "End"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
-    Compiler, Module,
+    Compiler, Module, Profile,
     scenario::{Observed, Scenario, record, run},
 };
 
@@ -56,7 +56,7 @@ fn scenario(services: &str, expect: &str) -> Scenario {
 }
 
 fn observe(services: &str, request: &str) -> Observed {
-    run(&scenario(services, ""), b"{}", &guest(request)).unwrap()
+    run(&scenario(services, ""), b"{}", &guest(request), Profile::Envoy).unwrap()
 }
 
 /// What was logged, with the milliseconds that had passed.
@@ -117,10 +117,50 @@ fn a_stream_is_answered_as_the_scenario_says() {
     }
 }
 
+#[test]
+fn a_stream_is_answered_message_by_message() {
+    let stream = |script: &str| said(&format!("{{cluster: authz, answer: {{stream: {{{script}}}}}}}"), STREAM);
+    for (script, expected) in [
+        ("", "i0t4c0"),
+        ("messages: [{message: a}, {message: bc}]", "i3m1m2t1c0"),
+        ("messages: [{base64: YQ==}, {}, {message: bc}]", "i3m1m0t1c0"),
+        ("messages: [{message: a, unasked: true}, {message: bc}, {message: def, unasked: true}]", "i3m1m2m3t1c0"),
+        ("metadata: {x-i: a}, messages: [{message: a}]", "i4m1t1c0"),
+        // The stream is closed behind the last message, not upon the plugin's second one.
+        ("messages: [{message: a}], close: {code: 7, trailingMetadata: {x-t: a}}", "i3m1t2c7"),
+        ("messages: [{message: a, unasked: true}], close: {}", "i3m1t1c0"),
+        // The plugin is done before a third message of it asks for the last one.
+        ("messages: [{message: a}, {message: bc}, {message: def}], close: {code: 2}", "i3m1m2t1c2"),
+        ("close: {code: 5}", "i0t4c5"),
+    ] {
+        assert_eq!(stream(script), expected, "{script}");
+    }
+}
+
+#[test]
+fn what_is_sent_on_a_stream_takes_its_time() {
+    let services =
+        "{cluster: authz, answer: {stream: {messages: [{message: a, unasked: true, delay: 10ms}, {message: a,
+        delay: 20ms}, {message: abc, unasked: true, delay: 30ms}], close: {delay: 5ms}}}}";
+    let observed = observe(services, STREAM);
+    let start = observed.logs[0].at;
+    let times: Vec<_> =
+        observed.logs.iter().map(|line| (line.message.as_str(), (line.at - start).as_millis())).collect();
+    // The plugin has closed its side at once: the service closes the stream once it has sent everything, and no second time.
+    assert_eq!(times, [("i3", 0), ("m1", 0), ("m1", 10), ("m3", 40), ("t1", 45), ("c0", 45)]);
+}
+
+#[test]
+fn calls_pass_by_what_answers_streams() {
+    let services = format!("{{cluster: authz, answer: {{stream: {{}}}}}}, {YES}");
+    assert_eq!(said(&services, CALL), "m3");
+    assert_eq!(said("{cluster: authz, answer: {stream: {}}}", CALL), "c>");
+}
+
 /// Each expectation on a request's callouts that fails: what was expected, and what was found.
 fn failures(request: &str, expect: &str) -> Vec<(String, String)> {
     let scenario = scenario(YES, expect);
-    let observed = run(&scenario, b"{}", &guest(request)).unwrap();
+    let observed = run(&scenario, b"{}", &guest(request), Profile::Envoy).unwrap();
     scenario.check(&observed).into_iter().map(|failure| (failure.expected, failure.found)).collect()
 }
 
@@ -137,7 +177,7 @@ fn callouts_are_compared() {
         (CALL, "[{service: Service}]", "Service", "pkg.Service"),
         (CALL, "[{method: Ask}]", "Ask", "Check"),
         (CALL, "[{message: ä}]", "\\xc3\\xa4", "au"),
-        (STREAM, "[{message: au}]", "au", "a stream"),
+        (STREAM, "[{message: au}]", "au", "absent"),
         (CALL, "[{metadata: {x-a: 2}}]", "2", "1"),
         (CALL, "[{metadataAbsent: [x-a]}]", "absent", "1"),
     ] {
@@ -155,6 +195,7 @@ fn callouts_are_counted_by_cluster() {
 #[test]
 fn a_timeline_tells_grpc_callouts() {
     let services = "{cluster: authz, times: 1, answer: {reply: {message: no, delay: 5ms}}}, {cluster: authz, answer: {fail: {code: 7, delay: 20ms}}}";
-    let (_, timeline) = record(&scenario(services, ""), b"{}", &guest(&[CALL, CALL, "(call $open)"].concat())).unwrap();
+    let (_, timeline) =
+        record(&scenario(services, ""), b"{}", &guest(&[CALL, CALL, "(call $open)"].concat()), Profile::Envoy).unwrap();
     insta::assert_snapshot!(timeline.to_string());
 }

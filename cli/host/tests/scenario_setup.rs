@@ -2,7 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use gwauthz_host::{
-    Compiler, Ending, Module,
+    Compiler, Ending, Module, Profile,
     scenario::{Observed, Scenario, run},
 };
 
@@ -31,7 +31,7 @@ fn guest(functions: &str) -> Module {
 fn observe(gateway: &str, functions: &str) -> Observed {
     let text = format!("name: a\nplugin: {{}}\ngateway: {{{gateway}}}\nsteps: [{{request: {{times: 2}}}}]\n");
     let scenario = Scenario::read(&text).unwrap_or_else(|error| panic!("{error}: {}", error.help));
-    run(&scenario, b"{}", &guest(functions)).unwrap()
+    run(&scenario, b"{}", &guest(functions), Profile::Envoy).unwrap()
 }
 
 /// What was logged, in one line.
@@ -120,6 +120,20 @@ fn foreign_functions_answer_as_the_scenario_says() {
     assert_eq!(functions(""), "0a111");
     assert_eq!(functions("sign: {results: signed}"), "0a10signed1");
     assert_eq!(functions("sign: {}, verify: {status: badArgument, base64: bm8=}"), "0a102no");
+}
+
+#[test]
+fn who_is_followed_is_said_beside_the_scenario() {
+    let ends = guest(
+        r#"(func (export "proxy_on_log") (param i32) (call $say (i32.const 1)))
+           (func (export "proxy_on_done") (param i32) (result i32) (call $say (i32.const 2)) (i32.const 1))"#,
+    );
+    let scenario = Scenario::read("name: a\nplugin: {}\nsteps: [{request: {}}]\n").unwrap();
+    let said = |follows| -> String {
+        let observed = run(&scenario, b"{}", &ends, follows).unwrap();
+        observed.logs.iter().map(|line| line.message.as_str()).collect()
+    };
+    assert_eq!((said(Profile::Envoy).as_str(), said(Profile::Spec).as_str()), ("12", "21"));
 }
 
 #[test]

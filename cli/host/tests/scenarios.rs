@@ -4,7 +4,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use gwauthz_host::{
-    Compiler, Ending, HeaderMap, Module,
+    Compiler, Ending, HeaderMap, Module, Profile,
     scenario::{Observed, Scenario, record, run},
 };
 
@@ -56,7 +56,7 @@ fn read(text: &str) -> Scenario {
 }
 
 fn observe(text: &str) -> Observed {
-    run(&read(text), b"{\"a\":1}", &GUEST).unwrap()
+    run(&read(text), b"{\"a\":1}", &GUEST, Profile::Envoy).unwrap()
 }
 
 /// What was logged, in one line.
@@ -153,7 +153,7 @@ steps:
 fn a_refused_configuration_answers_500() {
     let scenario =
         read("name: a\nplugin: {expect: refused}\nsteps: [{request: {expect: {decision: deny, status: 500}}}]\n");
-    let observed = run(&scenario, b"{}", &GUEST).unwrap();
+    let observed = run(&scenario, b"{}", &GUEST, Profile::Envoy).unwrap();
     assert!(!observed.started);
     assert_eq!(scenario.check(&observed), []);
     let failures = read("name: a\nplugin: {}\nsteps: []\n").check(&observed);
@@ -172,7 +172,7 @@ steps:
 "
     );
     let scenario = read(&text);
-    let observed = run(&scenario, b"{\"a\":1}", &GUEST).unwrap();
+    let observed = run(&scenario, b"{\"a\":1}", &GUEST, Profile::Envoy).unwrap();
     let shown = |failure: gwauthz_host::scenario::Failure| {
         (failure.what, failure.expected, failure.found, text[failure.range].to_owned())
     };
@@ -225,7 +225,7 @@ services: [{cluster: authz, answer: {reply: {status: 200}}}]
 steps:
   - request: {token: {}}
 ";
-    let (observed, timeline) = record(&read(text), b"{\"a\":1}", &GUEST).unwrap();
+    let (observed, timeline) = record(&read(text), b"{\"a\":1}", &GUEST, Profile::Envoy).unwrap();
     let failures = read(text).check(&observed);
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert_eq!(failures[0].what, "token 1 in the log");
@@ -246,8 +246,8 @@ steps:
   - wait: 1s
   - request: {body: abc}
 ";
-    let (observed, timeline) = record(&read(text), b"{\"a\":1}", &GUEST).unwrap();
-    assert_eq!(observed.requests, run(&read(text), b"{\"a\":1}", &GUEST).unwrap().requests);
+    let (observed, timeline) = record(&read(text), b"{\"a\":1}", &GUEST, Profile::Envoy).unwrap();
+    assert_eq!(observed.requests, run(&read(text), b"{\"a\":1}", &GUEST, Profile::Envoy).unwrap().requests);
     insta::assert_snapshot!(timeline.to_string());
 }
 
@@ -279,7 +279,7 @@ static COUNTER: LazyLock<Module> = LazyLock::new(|| {
 /// What does not hold of a scenario with the counter.
 fn counted(text: &str) -> Vec<(String, String, String)> {
     let scenario = read(text);
-    let observed = run(&scenario, b"{\"a\":1}", &COUNTER).unwrap();
+    let observed = run(&scenario, b"{\"a\":1}", &COUNTER, Profile::Envoy).unwrap();
     let failures = scenario.check(&observed);
     failures.into_iter().map(|failure| (failure.what, failure.expected, failure.found)).collect()
 }

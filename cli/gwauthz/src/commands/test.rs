@@ -60,7 +60,8 @@ impl TestArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         if !self.scenarios.scenarios.is_empty() {
             let (module, use_cache) = self.request.named_module();
-            return self.scenarios.execute(&Settings { module, use_cache, format: self.format }, terminal);
+            let settings = Settings { module, use_cache, profile: self.request.profile(), format: self.format };
+            return self.scenarios.execute(&settings, terminal);
         }
         if self.format == TestFormat::Junit {
             return Err(Failure::wrong("--format junit is for scenarios", "name some, or print another format"));

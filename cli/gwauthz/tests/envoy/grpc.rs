@@ -22,7 +22,7 @@ const FLUSH: Duration = Duration::from_millis(50);
 pub(crate) fn outcome(call: &GrpcCall) -> GrpcOutcome {
     let delay = Duration::ZERO;
     let mut reply = None;
-    for answer in answers(&call.method, GrpcSent::Message(&call.message)) {
+    for answer in answers(&call.method, GrpcSent::Message { number: 0, message: &call.message }) {
         match answer {
             GrpcAnswer::Message(message) => reply = Some(message),
             GrpcAnswer::Close { status: GrpcStatus { code: 0, .. }, .. } if reply.is_some() => {
@@ -44,15 +44,15 @@ pub(crate) fn answers(method: &str, sent: GrpcSent<'_>) -> Vec<GrpcAnswer> {
         metadata: [("x-t", "2")].into_iter().collect(),
     };
     match (method, sent) {
-        ("reply", GrpcSent::Message(message)) => {
+        ("reply", GrpcSent::Message { message, .. }) => {
             vec![metadata("x-i"), GrpcAnswer::Message([b"re:", message].concat()), close(0, "")]
         }
-        ("empty", GrpcSent::Message(_)) => vec![GrpcAnswer::Message(Vec::new()), close(0, "")],
-        ("no-message", GrpcSent::Message(_)) => vec![close(0, "")],
-        ("fail", GrpcSent::Message(_)) => vec![close(7, "denied")],
-        ("reset", GrpcSent::Message(_)) => vec![GrpcAnswer::Reset],
-        ("reset-midway", GrpcSent::Message(_)) => vec![metadata("x-i"), GrpcAnswer::Reset],
-        ("echo", GrpcSent::Message(message)) => vec![GrpcAnswer::Message(message.to_vec())],
+        ("empty", GrpcSent::Message { .. }) => vec![GrpcAnswer::Message(Vec::new()), close(0, "")],
+        ("no-message", GrpcSent::Message { .. }) => vec![close(0, "")],
+        ("fail", GrpcSent::Message { .. }) => vec![close(7, "denied")],
+        ("reset", GrpcSent::Message { .. }) => vec![GrpcAnswer::Reset],
+        ("reset-midway", GrpcSent::Message { .. }) => vec![metadata("x-i"), GrpcAnswer::Reset],
+        ("echo", GrpcSent::Message { message, .. }) => vec![GrpcAnswer::Message(message.to_vec())],
         ("echo", GrpcSent::End) => vec![close(3, "")],
         ("close", GrpcSent::End) => vec![metadata("x-i"), close(0, "gone")],
         ("early", GrpcSent::Open) => vec![metadata("x-i"), close(0, "")],
@@ -98,13 +98,14 @@ async fn exchange(request: Request<RecvStream>, respond: SendResponse<Bytes>) ->
     let mut answering = Answering { respond, stream: None };
     answering.give(answers(&method, GrpcSent::Open)).await?;
     let mut body = request.into_body();
-    let mut received = BytesMut::new();
+    let (mut received, mut number) = (BytesMut::new(), 0);
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;
         received.extend_from_slice(&data);
         while let Some(message) = take_message(&mut received) {
-            answering.give(answers(&method, GrpcSent::Message(&message))).await?;
+            answering.give(answers(&method, GrpcSent::Message { number, message: &message })).await?;
+            number += 1;
         }
     }
     answering.give(answers(&method, GrpcSent::End)).await?;

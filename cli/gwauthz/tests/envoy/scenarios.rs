@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use gwauthz_host::{
-    Compiler, Module,
+    Compiler, Module, Profile,
     scenario::{Failure, Observed, Oracle, OracleRun, Scenario, differences, run, virtual_only},
 };
 use serde_json::Value;
@@ -269,7 +269,7 @@ impl<'a> Bench<'a> {
     }
 
     fn embedded(&self, scenario: &Scenario) -> Observed {
-        run(scenario, &configuration(scenario), &self.module).expect("a run")
+        run(scenario, &configuration(scenario), &self.module, Profile::Envoy).expect("a run")
     }
 
     fn real(&self, scenario: &Scenario, embedded: &Observed) -> OracleRun {

@@ -27,6 +27,8 @@ pub struct Connection {
     pub to_upstream: Received,
     /// What has reached the client.
     pub to_client: Received,
+    /// Whether the plugin has let the client reach the upstream.
+    pub reached: bool,
     /// How it was closed; `None`: it is open.
     pub ending: Option<Disconnection>,
     /// The callouts that it caused, in the order of their replies, once it is forgotten.
@@ -53,18 +55,26 @@ pub enum Disconnection {
     Ended,
     /// One of them reset it. An upstream that refuses the connection does so too.
     Reset(Side),
-    /// The plugin closed it.
+    /// The plugin closed it, or the gateway, where its plugins have refused their configuration.
     Closed,
     /// The plugin trapped, now or before.
     Trapped(Fault),
 }
 
+impl ConnectionId {
+    /// What callouts and foreign calls on its behalf name.
+    #[must_use]
+    pub fn stream(self) -> StreamId {
+        StreamId { worker: self.worker, number: self.number }
+    }
+}
+
 impl<W: World> Gateway<W> {
     /// A client opens a connection. Workers are numbered as in [`Gateway::open`].
     pub fn connect(&mut self, worker: usize) -> ConnectionId {
-        let worker = worker.checked_rem(self.workers.len()).unwrap_or_default();
-        let mut number = 0;
-        self.on(worker, |worker| number = worker.connect());
+        let worker = worker.checked_rem(self.serving).unwrap_or_default();
+        let (mut number, configured) = (0, self.configured);
+        self.on(worker, |worker| number = if configured { worker.connect() } else { worker.turn_away() });
         ConnectionId { worker, number }
     }
 
@@ -89,7 +99,7 @@ impl<W: World> Gateway<W> {
     pub fn disconnect(&mut self, connection: ConnectionId) -> Connection {
         let ConnectionId { worker, number } = connection;
         self.reset(connection, Side::Client);
-        let callouts = self.callouts.remove(&StreamId { worker, number }).unwrap_or_default();
+        let callouts = self.callouts.remove(&connection.stream()).unwrap_or_default();
         let Some(on) = self.workers.get_mut(worker) else { return Connection::default() };
         let disconnected = on.disconnect(number);
         let thread = on.vms.thread();

@@ -44,7 +44,9 @@ pub(super) fn collect(
                 continue;
             }
             What::Open(stream) => world.grpc_stream(stream, GrpcSent::Open),
-            What::Message(stream, message) => world.grpc_stream(stream, GrpcSent::Message(message)),
+            What::Message(stream, number, message) => {
+                world.grpc_stream(stream, GrpcSent::Message { number: *number, message })
+            }
             What::End(stream) => world.grpc_stream(stream, GrpcSent::End),
         };
         let Some(exchange) = callouts.exchange(token) else { continue };

@@ -47,7 +47,10 @@ impl Worker {
         let number = self.next_stream;
         self.next_stream += 1;
         self.tunnels.insert(number, Tunnel::default());
-        let Some(stage) = self.stages().into_iter().next() else { return number };
+        let Some(stage) = self.stages().into_iter().next() else {
+            self.reach(number);
+            return number;
+        };
         let (vm, root) = (stage.vm, stage.root);
         if let (Some(tunnel), context) = (self.tunnel(number), stage.context.unwrap_or_default()) {
             tunnel.seat = Some((vm, context));
@@ -64,10 +67,26 @@ impl Worker {
         match (action, self.tunnel(number)) {
             (Some(Action::Pause), Some(tunnel)) => tunnel.unseen = Some(Vec::new()),
             (None, _) => self.trap(number),
-            _ => {}
+            _ => self.reach(number),
         }
         self.carry_out_effects();
         number
+    }
+
+    /// As [`Self::connect`], where the gateway itself closes the connection.
+    pub(super) fn turn_away(&mut self) -> u32 {
+        let number = self.next_stream;
+        self.next_stream += 1;
+        let connection = Connection { ending: Some(Disconnection::Closed), ..Connection::default() };
+        self.tunnels.insert(number, Tunnel { connection, ..Tunnel::default() });
+        number
+    }
+
+    /// The client may reach the upstream.
+    fn reach(&mut self, number: u32) {
+        if let Some(tunnel) = self.tunnel(number) {
+            tunnel.connection.reached = true;
+        }
     }
 
     /// One side sends bytes.
@@ -182,6 +201,7 @@ impl Worker {
     }
 
     fn show_unseen(&mut self, number: u32) {
+        self.reach(number);
         let unseen = self.tunnel(number).and_then(|tunnel| tunnel.unseen.take());
         for arrival in merged(unseen.unwrap_or_default()) {
             self.arrive(number, arrival);

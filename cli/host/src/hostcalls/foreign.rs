@@ -17,9 +17,9 @@ pub(super) fn call_foreign_function(
     size_out: u32,
 ) -> HostResult {
     let (name, arguments) = (guest.read(name, name_size)?, guest.read(arguments, arguments_size)?);
-    // No function has a name that is not text.
-    let name = std::str::from_utf8(&name).map_err(|_| Status::NotFound)?;
-    let ForeignReply { status, results } = foreign::call(guest.state(), name, &arguments).ok_or(Status::NotFound)?;
+    // No function has a name that is not text, nor one with the characters that stand for what is none.
+    let name = String::from_utf8_lossy(&name);
+    let ForeignReply { status, results } = foreign::call(guest.state(), &name, &arguments).ok_or(Status::NotFound)?;
     let size = results.as_ref().map_or(Ok(0), |results| u32::try_from(results.len()));
     if data_out != 0 {
         let data = results.map_or(Ok(0), |results| guest.place(&results))?;

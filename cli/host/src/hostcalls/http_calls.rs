@@ -6,7 +6,7 @@ use crate::{
     abi::Status,
     guest::{Guest, HostResult},
     headers::HeaderMap,
-    state::Dispatched,
+    state::{Behalf, Dispatched},
     world::HttpCall,
 };
 
@@ -50,7 +50,7 @@ pub(super) fn http_call(
     let token = state.next_call_token;
     guest.write_u32(token_out, token)?;
     let state = guest.state();
-    let (root, stream) = (state.root().context, state.stream().map(|stream| stream.number));
+    let Behalf { root, stream } = state.behalf();
     state.dispatched.push(Dispatched { token, root, stream, call });
     Ok(())
 }

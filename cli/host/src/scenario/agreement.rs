@@ -166,6 +166,7 @@ mod tests {
             forwarded: Some((HttpRequest::new("GET", "a", b"/"), HeaderMap::new())),
             callouts: None,
             grpc_callouts: None,
+            foreign_calls: None,
             ending: Some(Ending::Served),
             details: String::new(),
             logs: None,

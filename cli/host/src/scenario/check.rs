@@ -1,6 +1,9 @@
 //! What was seen of a scenario against what it expects.
 
 mod callouts;
+mod connection;
+mod effects;
+mod foreign_calls;
 mod grpc_callouts;
 mod request;
 mod state;
@@ -64,8 +67,9 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn steps(&mut self, place: &Place) {
         let observed = self.observed;
-        let (mut requests, mut updates, mut states) =
-            (observed.requests.iter().enumerate(), observed.updates.iter(), observed.states.iter());
+        let (mut requests, mut connections) =
+            (observed.requests.iter().enumerate(), observed.connections.iter().enumerate());
+        let (mut updates, mut states) = (observed.updates.iter(), observed.states.iter());
         for (number, step) in self.scenario.steps.iter().enumerate() {
             let place = place.item(number);
             match step {
@@ -73,6 +77,12 @@ impl Findings<'_> {
                     let Some((number, exchanges)) = requests.next() else { continue };
                     if let Some(expect) = &request.expect {
                         self.requests(expect, number, exchanges, &place.key("request").key("expect"));
+                    }
+                }
+                Step::Connection(connection) => {
+                    let Some((number, observed)) = connections.next() else { continue };
+                    if let Some(expect) = &connection.expect {
+                        self.connections(expect, number, observed, &place.key("connection").key("expect"));
                     }
                 }
                 Step::Update(update) => {

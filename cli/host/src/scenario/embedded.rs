@@ -1,6 +1,7 @@
 //! Runs a scenario on the embedded gateway: on a virtual clock, the same to the byte each time.
 
 mod client;
+mod connection;
 mod setup;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -9,21 +10,24 @@ use serde_json::Value;
 
 use crate::{
     compiler::Module,
-    gateway::{Ending, Gateway},
+    foreign::ForeignCall,
+    gateway::{Ending, Gateway, StreamId},
     logs::LogLine,
     metrics::{MetricReading, MetricValue},
     module::ModuleError,
+    profile::Profile,
     world::HttpRequest,
 };
 
 use super::{
     format::{Request, Scenario, Step},
-    observed::{Exchange, Observed, ObservedCallout, State},
+    observed::{Exchange, Observed, ObservedCallout, ObservedConnection, State},
     services::{Asked, Journal, Mark, Services},
     timeline::{News, Recorder, Timeline},
     token::{KeyError, TokenKey},
 };
-use client::{Client, sends};
+use client::{Before, Client, sends};
+use connection::Conversation;
 use setup::{config, plugin, refusal};
 
 /// A scenario could not be run.
@@ -32,10 +36,10 @@ pub enum RunError {
     /// No gateway would load the module.
     #[error(transparent)]
     Module(ModuleError),
-    /// The plugin ticks, calls out, logs or sends messages without end.
+    /// The plugin ticks, calls out, calls foreign functions, logs or sends messages without end.
     #[error(
-        "expected at most {MAX_MOMENTS} moments of the gateway's clock, {MAX_CALLOUTS} callouts and {MAX_LOG_BYTES} bytes \
-         of log; shorten the scenario"
+        "expected at most {MAX_MOMENTS} moments of the gateway's clock, {MAX_CALLOUTS} callouts and {MAX_KEPT_BYTES} bytes \
+         of log and of foreign calls; shorten the scenario"
     )]
     Endless,
     /// The key that signs tokens could not be made.
@@ -46,14 +50,20 @@ pub enum RunError {
 /// How often the clock may move: a plugin can tick every millisecond of a day.
 const MAX_MOMENTS: u32 = 1_000_000;
 const MAX_CALLOUTS: usize = 100_000;
-const MAX_LOG_BYTES: usize = 16 * 1024 * 1024;
+const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Runs `scenario` with this configuration of the plugin: JSON, as `pluginConfig` becomes in Envoy.
+/// Runs `scenario` with this configuration of the plugin: JSON, as `pluginConfig` becomes in Envoy. Who is followed where the
+/// specification and Envoy differ is not the scenario's to say: it is the same on every host.
 ///
 /// # Errors
 /// Fails where the module cannot be run at all. What the plugin does wrong is seen, not an error.
-pub fn run(scenario: &Scenario, plugin_configuration: &[u8], module: &Module) -> Result<Observed, RunError> {
-    Run::start(scenario, plugin_configuration, module, None)?.play(scenario).map(|(observed, _)| observed)
+pub fn run(
+    scenario: &Scenario,
+    plugin_configuration: &[u8],
+    module: &Module,
+    follows: Profile,
+) -> Result<Observed, RunError> {
+    Run::start(scenario, plugin_configuration, module, follows, None)?.play(scenario).map(|(observed, _)| observed)
 }
 
 /// Runs `scenario` as [`run`] does, which takes longer, and tells all that happened.
@@ -64,8 +74,9 @@ pub fn record(
     scenario: &Scenario,
     plugin_configuration: &[u8],
     module: &Module,
+    follows: Profile,
 ) -> Result<(Observed, Timeline), RunError> {
-    Run::start(scenario, plugin_configuration, module, Some(Recorder::new()))?.play(scenario)
+    Run::start(scenario, plugin_configuration, module, follows, Some(Recorder::new()))?.play(scenario)
 }
 
 /// A scenario under way.
@@ -81,9 +92,13 @@ struct Run<'a> {
     start: Duration,
     moments: u32,
     clients: Vec<Client>,
+    conversations: Vec<Conversation>,
     /// What became of the requests of each step, by number: those in the background end in another order.
     exchanges: Vec<BTreeMap<usize, Exchange>>,
-    log_bytes: usize,
+    /// The same of TCP connections.
+    connections: Vec<BTreeMap<usize, ObservedConnection>>,
+    /// How much has been logged and given to foreign functions, in bytes.
+    kept_bytes: usize,
     observed: Observed,
 }
 
@@ -92,11 +107,12 @@ impl<'a> Run<'a> {
         scenario: &'a Scenario,
         plugin_configuration: &[u8],
         module: &'a Module,
+        follows: Profile,
         recorder: Option<Recorder>,
     ) -> Result<Self, RunError> {
         let journal = Journal::default();
         let services = || Services::new(scenario, journal.clone(), recorder.is_some());
-        let config = config(scenario, recorder.is_some());
+        let config = config(scenario, follows, recorder.is_some());
         let start = config.clock.now();
         let plugin = plugin(scenario, plugin_configuration, module);
         let (gateway, logs) = match Gateway::start([plugin], config.clone(), services()) {
@@ -117,8 +133,10 @@ impl<'a> Run<'a> {
             start,
             moments: 0,
             clients: Vec::new(),
+            conversations: Vec::new(),
             exchanges: Vec::new(),
-            log_bytes: 0,
+            connections: Vec::new(),
+            kept_bytes: 0,
             observed,
         };
         run.take_news(logs.unwrap_or_default());
@@ -135,6 +153,7 @@ impl<'a> Run<'a> {
     fn step(&mut self, step: &Step) -> Result<(), RunError> {
         match step {
             Step::Request(request) => self.request(request),
+            Step::Connection(connection) => self.connection(connection),
             Step::Wait(time) => {
                 let until = self.now() + time.unsigned_abs();
                 self.pass_until(until)
@@ -154,18 +173,19 @@ impl<'a> Run<'a> {
         self.observed.updates.push(refused.is_none());
         let logs = refused.map(refusal).transpose()?;
         self.take_news(logs.unwrap_or_default());
-        self.close_ended();
+        self.settle();
         Ok(())
     }
 
     /// Ends what is still under way, and looks at the gateway for the last time.
     fn finish(mut self) -> Result<(Observed, Timeline), RunError> {
-        while !self.clients.is_empty() {
+        while !(self.clients.is_empty() && self.conversations.is_empty()) {
             self.pass_one_moment()?;
         }
         let state = self.state();
         self.observed.states.push(state);
         self.observed.requests = self.exchanges.into_iter().map(|ended| ended.into_values().collect()).collect();
+        self.observed.connections = self.connections.into_iter().map(|ended| ended.into_values().collect()).collect();
         let timeline = self.recorder.map(|recorder| recorder.finish(&self.observed)).unwrap_or_default();
         Ok((self.observed, timeline))
     }
@@ -191,9 +211,9 @@ impl<'a> Run<'a> {
                 self.observed.tokens.push(credentials);
             }
         }
-        let (logs_before, callouts_before) = (self.observed.logs.len(), self.journal.mark());
+        let before = self.mark();
         if let Some(recorder) = &mut self.recorder {
-            recorder.sends(now.saturating_sub(self.start), &name(slot), &sent);
+            recorder.sends(now.saturating_sub(self.start), &name("request", slot), &sent);
         }
         let worker = request.worker.unwrap_or_default().into();
         let stream = self.gateway.open(worker, sent.headers.clone(), sent.ends_with_headers());
@@ -206,12 +226,11 @@ impl<'a> Run<'a> {
             sends: sends(sent, now),
             leaves_at: request.leaves_after.map(|time| now + time.unsigned_abs()),
             active: now,
-            logs_before,
-            callouts_before,
+            before,
         };
         self.clients.push(client);
         self.take_news(Vec::new());
-        self.close_ended();
+        self.settle();
     }
 
     fn now(&self) -> Duration {
@@ -237,19 +256,20 @@ impl<'a> Run<'a> {
     /// When something happens next.
     fn next_moment(&self) -> Option<Duration> {
         let by_itself = self.gateway.next_time();
-        self.clients.iter().map(Client::next_time).chain(by_itself).min()
+        let conversations = self.conversations.iter().map(|one| one.next_time(self.now()));
+        self.clients.iter().map(Client::next_time).chain(conversations).chain(by_itself).min()
     }
 
     /// The gateway first, then the clients in the order in which they came.
     fn happen_until(&mut self, time: Duration) -> Result<(), RunError> {
         self.moments += 1;
-        if self.moments > MAX_MOMENTS || self.log_bytes > MAX_LOG_BYTES || self.journal.len() > MAX_CALLOUTS {
+        if self.moments > MAX_MOMENTS || self.kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
             return Err(RunError::Endless);
         }
         self.gateway.run_until(time);
         self.take_news(Vec::new());
         self.clients_act(time);
-        self.close_ended();
+        self.settle();
         Ok(())
     }
 
@@ -261,14 +281,25 @@ impl<'a> Run<'a> {
         self.take_news(Vec::new());
     }
 
-    /// Takes note of what became of the requests that have ended.
-    fn close_ended(&mut self) {
+    /// Lets connections go on, and takes note of what has ended, which may let others go on.
+    fn settle(&mut self) {
+        loop {
+            self.converse();
+            let ended = [self.close_ended(), self.close_ended_connections()];
+            if !ended.contains(&true) || self.conversations.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Takes note of what became of the requests that have ended; whether there were any.
+    fn close_ended(&mut self) -> bool {
         let now = self.now();
         let ended = |client: &mut Client| self.gateway.has_ended(client.stream) || client.has_waited_too_long(now);
         let ended: Vec<_> = self.clients.extract_if(.., ended).collect();
-        for client in ended {
-            self.close(client);
-        }
+        let any = !ended.is_empty();
+        ended.into_iter().for_each(|client| self.close(client));
+        any
     }
 
     fn close(&mut self, client: Client) {
@@ -276,7 +307,7 @@ impl<'a> Run<'a> {
         let outcome = self.gateway.close(client.stream);
         let answered = !matches!(outcome.ending, Ending::Closed | Ending::ClientLeft);
         self.take_news(outcome.logs);
-        let (callouts, grpc_callouts) = self.journal.of(client.stream, client.callouts_before);
+        let (callouts, grpc_callouts) = self.journal.of(client.stream, client.before.callouts);
         let exchange = Exchange {
             at: client.at.saturating_sub(self.start),
             took: now.saturating_sub(client.at),
@@ -285,19 +316,20 @@ impl<'a> Run<'a> {
             forwarded: outcome.forwarded.map(|request| (request, outcome.forwarded_trailers)),
             callouts: Some(callouts.into_iter().map(|asked| self.observed_callout(asked)).collect()),
             grpc_callouts: Some(grpc_callouts),
+            foreign_calls: Some(self.foreign_calls_of(client.stream, client.before.foreign_calls)),
             details: match &outcome.ending {
                 Ending::Answered(local) => local.details.clone(),
                 _ => String::new(),
             },
             ending: Some(outcome.ending),
-            logs: Some(client.logs_before..self.observed.logs.len()),
+            logs: Some(client.before.logs..self.observed.logs.len()),
         };
         self.put(client.slot, exchange);
     }
 
     fn put(&mut self, (step, number): (usize, usize), exchange: Exchange) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.ends(exchange.at.saturating_add(exchange.took), &name((step, number)), &exchange);
+            recorder.ends(exchange.at.saturating_add(exchange.took), &name("request", (step, number)), &exchange);
         }
         if let Some(ended) = self.exchanges.get_mut(step) {
             ended.insert(number, exchange);
@@ -307,12 +339,14 @@ impl<'a> Run<'a> {
     /// Takes over what has been logged, and tells the recorder what has happened.
     fn take_news(&mut self, mut lines: Vec<LogLine>) {
         lines.extend(self.gateway.take_logs());
+        let foreign_calls = self.gateway.take_foreign_calls();
         let at = self.now().saturating_sub(self.start);
         if let Some(recorder) = &mut self.recorder {
             let (asked, grpc_asked) = self.journal.since(self.told);
             let news = News {
                 trace: self.gateway.take_trace(),
                 logs: lines.clone().into(),
+                foreign_calls: foreign_calls.clone().into(),
                 asked,
                 grpc_asked: grpc_asked.into_iter().map(|asked| asked.callout).collect(),
                 served: self.journal.take_served(),
@@ -320,12 +354,25 @@ impl<'a> Run<'a> {
             self.told = self.journal.mark();
             recorder.tell(at, news);
         }
-        self.log(lines);
+        self.kept_bytes += lines.iter().map(|line| line.message.len()).sum::<usize>();
+        self.observed.logs.extend(lines);
+        self.kept_bytes += foreign_calls.iter().map(kept_bytes).sum::<usize>();
+        self.observed.foreign_calls.extend(foreign_calls);
     }
 
-    fn log(&mut self, lines: Vec<LogLine>) {
-        self.log_bytes += lines.iter().map(|line| line.message.len()).sum::<usize>();
-        self.observed.logs.extend(lines);
+    /// How much there is of everything by now.
+    fn mark(&self) -> Before {
+        Before {
+            logs: self.observed.logs.len(),
+            callouts: self.journal.mark(),
+            foreign_calls: self.observed.foreign_calls.len(),
+        }
+    }
+
+    /// The numbers of the foreign calls of a stream, of those since `first`.
+    fn foreign_calls_of(&self, stream: StreamId, first: usize) -> Vec<usize> {
+        let calls = self.observed.foreign_calls.iter().enumerate().skip(first);
+        calls.filter(|(_, call)| call.stream == Some(stream)).map(|(number, _)| number).collect()
     }
 
     fn observed_callout(&self, Asked { at, call, took, status, .. }: Asked) -> ObservedCallout {
@@ -348,12 +395,18 @@ impl<'a> Run<'a> {
             metrics: Some(self.gateway.metrics().into_iter().filter_map(metric).collect()),
             shared_data: Some(self.gateway.shared_data().into_iter().map(|entry| (entry.key, entry.value)).collect()),
             callouts: self.journal.counts(),
+            foreign_calls: Some(self.observed.foreign_calls.len()),
             logs: self.observed.logs.len(),
         }
     }
 }
 
-/// How a timeline calls a request; numbers begin with 1.
-fn name((step, number): (usize, usize)) -> String {
-    if number == 0 { format!("request {}", step + 1) } else { format!("request {}, time {}", step + 1, number + 1) }
+/// What is kept of a call, in bytes: many without a name and arguments are too many too.
+fn kept_bytes(call: &ForeignCall) -> usize {
+    size_of::<ForeignCall>() + call.name.len() + call.arguments.len()
+}
+
+/// How a timeline calls a request or a connection; numbers begin with 1.
+fn name(kind: &str, (step, number): (usize, usize)) -> String {
+    if number == 0 { format!("{kind} {}", step + 1) } else { format!("{kind} {}, time {}", step + 1, number + 1) }
 }

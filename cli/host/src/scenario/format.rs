@@ -1,5 +1,6 @@
 //! The form of a scenario file. Its reference page and its JSON Schema are generated from these types and their comments.
 
+mod connection;
 mod expectation;
 mod gateway;
 mod grpc;
@@ -13,11 +14,17 @@ use serde_json::Value;
 
 use super::{fields::HeaderFields, place::Places};
 
+pub use connection::{ConnectionEnding, ConnectionExpectation, TcpAct, TcpConnection};
+pub(super) use expectation::Effects;
 pub use expectation::{
-    CalloutExpectation, Decision, EndingName, RequestExpectation, StateExpectation, UpstreamExpectation,
+    CalloutExpectation, Decision, EndingName, ForeignCallExpectation, ReceivedExpectation, RequestExpectation,
+    StateExpectation, UpstreamExpectation,
 };
 pub use gateway::{FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, SharedDataRace, StartupSetup, TrapSetup};
-pub use grpc::{GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService};
+pub use grpc::{
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
+    GrpcStreamMessage,
+};
 
 /// A scenario: a plugin among services, what clients send, and what must hold.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -161,6 +168,8 @@ impl Default for Reply {
 pub enum Step {
     /// A client sends a request.
     Request(Box<Request>),
+    /// A client opens a TCP connection.
+    Connection(Box<TcpConnection>),
     /// Time passes, such as `5s`.
     Wait(SignedDuration),
     /// The plugin gets another configuration.

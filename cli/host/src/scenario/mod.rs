@@ -10,6 +10,7 @@ mod agreement;
 mod callback;
 mod check;
 mod content;
+mod conversation;
 mod embedded;
 mod fields;
 mod format;
@@ -32,12 +33,14 @@ pub use check::Failure;
 pub use embedded::{RunError, record, run};
 pub use fields::HeaderFields;
 pub use format::{
-    Answer, CalloutExpectation, Chunk, ConfigExpectation, Decision, EndingName, FailStrategy, FaultSetup,
-    ForeignFunction, ForeignStatus, GatewaySetup, GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply,
-    GrpcService, Manifest, PluginSetup, Reply, Request, RequestExpectation, Scenario, Service, SharedDataRace,
-    StartupSetup, StateExpectation, Step, Token, TrapSetup, Update, UpstreamExpectation,
+    Answer, CalloutExpectation, Chunk, ConfigExpectation, ConnectionEnding, ConnectionExpectation, Decision,
+    EndingName, FailStrategy, FaultSetup, ForeignCallExpectation, ForeignFunction, ForeignStatus, GatewaySetup,
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
+    GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, Reply, Request, RequestExpectation, Scenario,
+    Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection, Token, TrapSetup, Update,
+    UpstreamExpectation,
 };
-pub use observed::{Exchange, Observed, ObservedCallout, ObservedGrpcCallout, State};
+pub use observed::{Exchange, Observed, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use crate::{
-    gateway::Ending,
+    foreign::ForeignCall,
+    gateway::{Disconnection, Ending, Received},
     headers::HeaderMap,
     logs::LogLine,
     world::{HttpRequest, HttpResponse},
@@ -16,12 +17,16 @@ pub struct Observed {
     pub started: bool,
     /// Requests in the order of their steps; those of one step in the order in which they were sent.
     pub requests: Vec<Vec<Exchange>>,
+    /// TCP connections, likewise.
+    pub connections: Vec<Vec<ObservedConnection>>,
     /// Whether each update was accepted, in the order of their steps.
     pub updates: Vec<bool>,
     /// The gateway at each `expect` step, and then at the end.
     pub states: Vec<State>,
     /// Everything that was logged, in its order.
     pub logs: Vec<LogLine>,
+    /// Every foreign function that was called, in the order of the calls.
+    pub foreign_calls: Vec<ForeignCall>,
     /// How much longer than on the gateway's own clock things may take: real time is never exact.
     pub slack: Duration,
     /// Tokens that were sent ([`super::ClientRequest::credentials`]): no line of a log may hold one.
@@ -46,10 +51,35 @@ pub struct Exchange {
     pub callouts: Option<Vec<ObservedCallout>>,
     /// The gRPC callouts that it caused, likewise.
     pub grpc_callouts: Option<Vec<ObservedGrpcCallout>>,
+    /// Which of [`Observed::foreign_calls`] were made on its behalf; `None` where the host cannot tell.
+    pub foreign_calls: Option<Vec<usize>>,
     /// How it ended; `None` where the host cannot tell.
     pub ending: Option<Ending>,
     /// Response code details that the plugin gave; empty where it gave none.
     pub details: String,
+    /// Which lines of [`Observed::logs`] were logged meanwhile; `None` where the host cannot tell.
+    pub logs: Option<Range<usize>>,
+}
+
+/// What became of a TCP connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedConnection {
+    /// When it was opened, since the start.
+    pub at: Duration,
+    /// How long it took until it was closed, or given up.
+    pub took: Duration,
+    /// What the client got.
+    pub to_client: Received,
+    /// What reached the upstream.
+    pub to_upstream: Received,
+    /// How it was closed; `None`: it was held.
+    pub ending: Option<Disconnection>,
+    /// The callouts that it caused, in the order in which they were made; `None` where the host cannot tell.
+    pub callouts: Option<Vec<ObservedCallout>>,
+    /// The gRPC callouts that it caused, likewise.
+    pub grpc_callouts: Option<Vec<ObservedGrpcCallout>>,
+    /// Which of [`Observed::foreign_calls`] were made on its behalf; `None` where the host cannot tell.
+    pub foreign_calls: Option<Vec<usize>>,
     /// Which lines of [`Observed::logs`] were logged meanwhile; `None` where the host cannot tell.
     pub logs: Option<Range<usize>>,
 }
@@ -103,6 +133,8 @@ pub struct State {
     pub shared_data: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
     /// How many callouts were made so far, by cluster.
     pub callouts: BTreeMap<String, u64>,
+    /// How many of [`Observed::foreign_calls`] had been made; `None` where the host cannot tell.
+    pub foreign_calls: Option<usize>,
     /// How many lines of [`Observed::logs`] had been logged.
     pub logs: usize,
 }

@@ -8,7 +8,7 @@ use super::{
     secrets::shown_headers,
     services::Asked,
 };
-use crate::{abi::LogLevel, headers::HeaderMap, logs::LogLine, trace::TraceLine};
+use crate::{abi::LogLevel, foreign::ForeignCall, headers::HeaderMap, logs::LogLine, trace::TraceLine};
 
 /// What happened, in the order in which it did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +73,8 @@ impl fmt::Display for Timeline {
     }
 }
 
+/// The status of a host call whose pointers lead nowhere.
+const INVALID_MEMORY_ACCESS: &str = "6";
 /// The bound on events.
 const MAX_EVENTS: usize = 100_000;
 
@@ -90,6 +92,7 @@ pub(super) struct Recorder {
 pub(super) struct News {
     pub(super) trace: Vec<TraceLine>,
     pub(super) logs: VecDeque<LogLine>,
+    pub(super) foreign_calls: VecDeque<ForeignCall>,
     pub(super) asked: VecDeque<Asked>,
     pub(super) grpc_asked: VecDeque<ObservedGrpcCallout>,
     pub(super) served: VecDeque<HeaderMap>,
@@ -150,6 +153,9 @@ impl Recorder {
         std::mem::take(&mut news.served).iter().for_each(|headers| self.served(at, headers));
         std::mem::take(&mut news.asked).into_iter().for_each(|asked| self.asked(asked, at));
         std::mem::take(&mut news.grpc_asked).iter().for_each(|asked| self.grpc_asked(asked, at));
+        std::mem::take(&mut news.foreign_calls)
+            .iter()
+            .for_each(|call| self.event(at, Party::Plugin, Party::Gateway, foreign_call(call)));
         std::mem::take(&mut news.logs).iter().for_each(|line| self.logged(at, line));
     }
 
@@ -183,7 +189,9 @@ impl Recorder {
         if let Some(event) = event
             && result != "void"
         {
-            let pauses = function.contains("_headers") || function.contains("_body") || function.contains("_trailers");
+            let pauses = ["_headers", "_body", "_trailers", "_data", "_new_connection"]
+                .iter()
+                .any(|end| function.ends_with(end));
             let word = match result {
                 "0" if pauses => "continue",
                 _ if pauses => "pause",
@@ -199,6 +207,13 @@ impl Recorder {
         let name = short(function);
         let asks = |event: &&mut Event| event.from == Party::Plugin && event.text.starts_with(name);
         if let Some(event) = self.timeline.events.iter_mut().rev().find(asks) {
+            // A call that reached no function, since its pointers lead nowhere, is shown with them.
+            if name == "call_foreign_function"
+                && result != INVALID_MEMORY_ACCESS
+                && let Some(call) = news.foreign_calls.pop_front()
+            {
+                event.text = foreign_call(&call);
+            }
             event.text += &format!(" → {}", status(result));
         }
         match name {
@@ -255,7 +270,7 @@ impl Recorder {
         self.event(at, Party::Plugin, Party::Log, format!("{}: {}", level(line.level), line.message));
     }
 
-    fn event(&mut self, at: Duration, from: Party, to: Party, text: String) {
+    pub(super) fn event(&mut self, at: Duration, from: Party, to: Party, text: String) {
         self.timeline.events.push(Event { at, from, to, text });
     }
 }
@@ -288,6 +303,11 @@ fn short(call: &str) -> &str {
     call.strip_prefix("proxy_").unwrap_or(call)
 }
 
+/// A call with what its pointers lead to.
+fn foreign_call(ForeignCall { name, arguments, .. }: &ForeignCall) -> String {
+    format!("call_foreign_function {name}({})", arguments.escape_ascii())
+}
+
 /// The status of a host call in words.
 fn status(result: &str) -> String {
     let name = match result {
@@ -296,7 +316,7 @@ fn status(result: &str) -> String {
         "2" => "bad argument",
         "3" => "serialization failure",
         "4" => "parse failure",
-        "6" => "invalid memory access",
+        INVALID_MEMORY_ACCESS => "invalid memory access",
         "7" => "empty",
         "8" => "cas mismatch",
         "10" => "internal failure",

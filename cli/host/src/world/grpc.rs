@@ -83,7 +83,12 @@ pub enum GrpcSent<'a> {
     /// It opens the stream.
     Open,
     /// It sends a message.
-    Message(&'a [u8]),
+    Message {
+        /// The how many-th of the stream, from 0.
+        number: usize,
+        /// Without gRPC's prefix.
+        message: &'a [u8],
+    },
     /// It closes its side.
     End,
 }

@@ -12,7 +12,7 @@ use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 use gwauthz_host::{
-    Metering,
+    Metering, Profile,
     scenario::{Failure as Finding, Timeline},
 };
 
@@ -25,13 +25,14 @@ use crate::{
 use super::TestFormat;
 use envoy::{Host, Parting, RealHost};
 use files::ScenarioFile;
+use run::EmbeddedHost;
 
 /// Which scenarios, and how they are run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Scenarios")]
 pub(crate) struct ScenarioArgs {
     /// Scenario files, and folders of them (.yaml, .yml), to run instead of one request
-    #[arg(value_name = "SCENARIO|FOLDER", conflicts_with_all = ["token", "claims", "config", "plugin", "profile", "method", "path", "headers", "authz", "expect", "probe"])]
+    #[arg(value_name = "SCENARIO|FOLDER", conflicts_with_all = ["token", "claims", "config", "plugin", "method", "path", "headers", "authz", "expect", "probe"])]
     pub(super) scenarios: Vec<PathBuf>,
     /// Run only scenarios whose file or name contains this; may be given several times
     #[arg(long, value_name = "TEXT", requires = "scenarios")]
@@ -54,6 +55,7 @@ pub(crate) struct ScenarioArgs {
 pub(super) struct Settings {
     pub(super) module: Option<PathBuf>,
     pub(super) use_cache: bool,
+    pub(super) profile: Profile,
     pub(super) format: TestFormat,
 }
 
@@ -89,6 +91,12 @@ impl ScenarioArgs {
         if self.envoy.is_some() && self.host == Host::Embedded {
             return Err(Failure::wrong("--envoy is for --host envoy", "add it, or leave both out"));
         }
+        if self.host == Host::Envoy && settings.profile == Profile::Spec {
+            return Err(Failure::wrong(
+                "--profile spec is for the embedded gateway: Envoy follows itself",
+                "leave it out, or `--host envoy`",
+            ));
+        }
         if self.watch { watch::watch(self, settings, terminal) } else { self.run(settings, terminal) }
     }
 
@@ -101,8 +109,9 @@ impl ScenarioArgs {
             Host::Embedded => None,
             Host::Envoy => Some(RealHost::find(self.envoy.as_deref(), &chosen.bytes, terminal)?),
         };
+        let embedded = EmbeddedHost { module, follows: settings.profile };
         let begin = Instant::now();
-        let summary = run::all(files, &module, real.as_ref(), self.fail_fast, terminal);
+        let summary = run::all(files, &embedded, real.as_ref(), self.fail_fast, terminal);
         let took = begin.elapsed();
         for outcome in &summary.outcomes {
             if let Verdict::Wrong(failure) = &outcome.verdict {

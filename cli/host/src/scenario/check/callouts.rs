@@ -15,11 +15,8 @@ impl Findings<'_> {
         found: &[ObservedCallout],
         place: &Place,
     ) {
-        if expected.len() != found.len() {
-            let seen: Vec<_> = found.iter().map(line).collect();
-            let seen = if seen.is_empty() { "none".to_owned() } else { seen.join("\n") };
-            let wanted = if expected.is_empty() { "none".to_owned() } else { expected.len().to_string() };
-            self.fail(&format!("callouts of {name}"), wanted, seen, place);
+        let lines = || found.iter().map(line).collect();
+        if !self.as_many(&format!("callouts of {name}"), expected.len(), found.len(), lines, place) {
             return;
         }
         for (number, (expect, callout)) in expected.iter().zip(found).enumerate() {

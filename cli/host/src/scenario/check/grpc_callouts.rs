@@ -1,7 +1,7 @@
 //! The gRPC callouts of a request.
 
 use super::{
-    super::{content::message_bytes, format::GrpcCalloutExpectation, observed::ObservedGrpcCallout, place::Place},
+    super::{format::GrpcCalloutExpectation, observed::ObservedGrpcCallout, place::Place},
     Findings,
 };
 
@@ -14,11 +14,8 @@ impl Findings<'_> {
         found: &[ObservedGrpcCallout],
         place: &Place,
     ) {
-        if expected.len() != found.len() {
-            let seen: Vec<_> = found.iter().map(ToString::to_string).collect();
-            let seen = if seen.is_empty() { "none".to_owned() } else { seen.join("\n") };
-            let wanted = if expected.is_empty() { "none".to_owned() } else { expected.len().to_string() };
-            self.fail(&format!("gRPC callouts of {name}"), wanted, seen, place);
+        let lines = || found.iter().map(ToString::to_string).collect();
+        if !self.as_many(&format!("gRPC callouts of {name}"), expected.len(), found.len(), lines, place) {
             return;
         }
         for (number, (expect, callout)) in expected.iter().zip(found).enumerate() {
@@ -48,18 +45,7 @@ impl Findings<'_> {
             (&expect.metadata_absent, &absent),
             &callout.metadata,
         );
-        let message = message_bytes(expect.message.as_deref(), expect.base64.as_deref());
-        if let Some(expected) = message
-            && callout.message.as_ref() != Some(&expected)
-        {
-            let found = callout.message.as_ref().map_or_else(|| "a stream".to_owned(), |found| shown(found));
-            let key = if expect.message.is_some() { "message" } else { "base64" };
-            self.fail(&format!("message of {whose}"), shown(&expected), found, &place.key(key));
-        }
+        let (text, base64) = (expect.message.as_deref(), expect.base64.as_deref());
+        self.bytes(&format!("message of {whose}"), ("message", text), base64, callout.message.as_deref(), place);
     }
-}
-
-/// A message with what is not ASCII escaped.
-fn shown(message: &[u8]) -> String {
-    message.escape_ascii().to_string()
 }

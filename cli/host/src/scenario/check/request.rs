@@ -7,6 +7,7 @@ use super::{
         place::Place,
     },
     Findings,
+    effects::Caused,
     values::{text_of, values_of},
 };
 use crate::{gateway::Ending, world::HttpResponse};
@@ -46,26 +47,7 @@ impl Findings<'_> {
         if let Some(upstream) = &expect.upstream {
             self.upstream(upstream, name, exchange, &place.key("upstream"));
         }
-        if let (Some(expected), Some(found)) = (&expect.callouts, &exchange.callouts) {
-            self.callouts(expected, name, found, &place.key("callouts"));
-        }
-        if let (Some(expected), Some(found)) = (&expect.grpc_callouts, &exchange.grpc_callouts) {
-            self.grpc_callouts(expected, name, found, &place.key("grpcCallouts"));
-        }
-        if let Some(lines) = exchange.logs.clone().and_then(|range| self.observed.logs.get(range)) {
-            self.logs(&format!("during {name}"), (&expect.logs_contain, &expect.logs_lack), lines, place);
-        }
-        if let Some(within) = expect.within
-            && exchange.took > within.unsigned_abs() + self.observed.slack
-        {
-            let found = format!("{:?}", exchange.took);
-            self.fail(
-                &format!("time that {name} took"),
-                format!("at most {:?}", within.unsigned_abs()),
-                found,
-                &place.key("within"),
-            );
-        }
+        self.effects(expect.effects(), name, Caused::by_request(exchange), place);
     }
 
     fn response(&mut self, expect: &RequestExpectation, name: &str, response: Option<&HttpResponse>, place: &Place) {

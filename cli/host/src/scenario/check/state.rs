@@ -29,6 +29,10 @@ impl Findings<'_> {
             let place = place.key("callouts").key(cluster);
             self.equal(&format!("callouts to {cluster} so far"), Some(&count.to_string()), &found.to_string(), &place);
         }
+        if let (Some(expected), Some(count)) = (&expect.foreign_calls, state.foreign_calls) {
+            let found: Vec<_> = self.observed.foreign_calls.iter().take(count).collect();
+            self.foreign_calls(expected, "so far", &found, &place.key("foreignCalls"));
+        }
         let lines = self.observed.logs.get(..state.logs).unwrap_or_default();
         self.logs("so far", (&expect.logs_contain, &expect.logs_lack), lines, place);
     }

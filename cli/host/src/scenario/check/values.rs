@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    super::{fields::HeaderFields, place::Place},
+    super::{content::message_bytes, fields::HeaderFields, place::Place},
     Findings,
 };
 use crate::{headers::HeaderMap, logs::LogLine};
@@ -20,6 +20,40 @@ impl Findings<'_> {
             && expected != found
         {
             self.fail(what, expected, found, place);
+        }
+    }
+
+    /// Whether as many were found as are expected; `lines` tells them, each in one.
+    pub(super) fn as_many(
+        &mut self,
+        what: &str,
+        expected: usize,
+        found: usize,
+        lines: impl FnOnce() -> Vec<String>,
+        place: &Place,
+    ) -> bool {
+        if expected != found {
+            let none = || "none".to_owned();
+            let wanted = if expected == 0 { none() } else { expected.to_string() };
+            self.fail(what, wanted, if found == 0 { none() } else { lines().join("\n") }, place);
+        }
+        expected == found
+    }
+
+    /// Bytes that are expected as text, under a key, or in base64, or not at all; `None`: there are none to find.
+    pub(super) fn bytes(
+        &mut self,
+        what: &str,
+        (key, text): (&str, Option<&str>),
+        base64: Option<&str>,
+        found: Option<&[u8]>,
+        place: &Place,
+    ) {
+        if let Some(expected) = message_bytes(text, base64)
+            && found != Some(&expected)
+        {
+            let key = if text.is_some() { key } else { "base64" };
+            self.fail(what, escaped(&expected), found.map_or_else(|| "absent".to_owned(), escaped), &place.key(key));
         }
     }
 
@@ -116,6 +150,11 @@ impl Findings<'_> {
             }
         }
     }
+}
+
+/// Bytes as text, what is not ASCII escaped.
+pub(super) fn escaped(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
 }
 
 /// Every value of a header.

@@ -3,10 +3,14 @@
 use super::{
     super::{
         fields::HeaderFields,
-        format::{Decision, EndingName, RequestExpectation, Scenario, StateExpectation},
+        format::{
+            Decision, Effects, EndingName, ForeignCallExpectation, RequestExpectation, Scenario, StateExpectation,
+        },
         place::Place,
     },
-    Checked, check_duration, grpc, message, no,
+    Checked, check_duration,
+    grpc::{self, check_bytes},
+    message, no,
 };
 
 pub(super) fn check_request(expect: &RequestExpectation, scenario: &Scenario, place: &Place) -> Checked {
@@ -49,11 +53,15 @@ pub(super) fn check_request(expect: &RequestExpectation, scenario: &Scenario, pl
     for name in expect.headers_contain.keys() {
         message::check_name(name, &place.key("headersContain").key(name))?;
     }
-    check_logs(&expect.logs_contain, &expect.logs_lack, place)?;
     if let Some(upstream) = &expect.upstream {
         check_headers(&upstream.headers, &upstream.headers_absent, &place.key("upstream"))?;
     }
-    for (number, callout) in expect.callouts.iter().flatten().enumerate() {
+    check_effects(expect.effects(), scenario, place)
+}
+
+/// What a request or a connection causes.
+pub(super) fn check_effects(expect: Effects<'_>, scenario: &Scenario, place: &Place) -> Checked {
+    for (number, callout) in expect.callouts.iter().copied().flatten().enumerate() {
         let place = place.key("callouts").item(number);
         check_headers(&callout.headers, &callout.headers_absent, &place)?;
         if let Some(cluster) = &callout.cluster
@@ -66,13 +74,16 @@ pub(super) fn check_request(expect: &RequestExpectation, scenario: &Scenario, pl
             );
         }
     }
-    for (number, callout) in expect.grpc_callouts.iter().flatten().enumerate() {
+    for (number, callout) in expect.grpc_callouts.iter().copied().flatten().enumerate() {
         grpc::check_callout(callout, scenario, &place.key("grpcCallouts").item(number))?;
     }
+    check_foreign_calls(expect.foreign_calls, &place.key("foreignCalls"))?;
+    check_logs(expect.logs_contain, expect.logs_lack, place)?;
     check_duration(expect.within, &place.key("within"))
 }
 
 pub(super) fn check_state(expect: &StateExpectation, place: &Place) -> Checked {
+    check_foreign_calls(expect.foreign_calls.as_deref(), &place.key("foreignCalls"))?;
     check_logs(&expect.logs_contain, &expect.logs_lack, place)
 }
 
@@ -95,6 +106,14 @@ pub(super) fn check_presence(
         if present.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
             return no(&here, "this one is expected to be there as well", "keep one of them");
         }
+    }
+    Ok(())
+}
+
+fn check_foreign_calls(expect: Option<&[ForeignCallExpectation]>, place: &Place) -> Checked {
+    for (number, call) in expect.into_iter().flatten().enumerate() {
+        let place = place.item(number);
+        check_bytes(("arguments", call.arguments.as_deref()), call.base64.as_deref(), &place)?;
     }
     Ok(())
 }

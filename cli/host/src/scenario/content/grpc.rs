@@ -5,7 +5,9 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use super::{
     super::{
         fields::HeaderFields,
-        format::{GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService, Scenario},
+        format::{
+            GrpcAnswerSetup, GrpcCalloutExpectation, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer, Scenario,
+        },
         place::Place,
     },
     Checked, check_cluster, check_duration, check_times, expectation, message, no,
@@ -38,6 +40,10 @@ pub(super) fn check_service(service: &GrpcService, place: &Place) -> Checked {
     let answer = place.key("answer");
     match &service.answer {
         GrpcAnswerSetup::Reply(reply) => check_reply(reply, &answer.key("reply")),
+        GrpcAnswerSetup::Stream(_) if service.times.is_some() => {
+            no(&place.key("times"), "no calls are answered here, and a stream is answered to its end", "leave it out")
+        }
+        GrpcAnswerSetup::Stream(stream) => check_stream(stream, &answer.key("stream")),
         GrpcAnswerSetup::Fail(failure) => check_failure(failure, &answer.key("fail")),
         GrpcAnswerSetup::Timeout | GrpcAnswerSetup::Refused | GrpcAnswerSetup::Reset => Ok(()),
     }
@@ -48,6 +54,22 @@ fn check_reply(reply: &GrpcReply, place: &Place) -> Checked {
     check_metadata(&reply.metadata, &place.key("metadata"))?;
     check_metadata(&reply.trailing_metadata, &place.key("trailingMetadata"))?;
     check_duration(reply.delay, &place.key("delay"))
+}
+
+fn check_stream(stream: &GrpcStreamAnswer, place: &Place) -> Checked {
+    check_metadata(&stream.metadata, &place.key("metadata"))?;
+    for (number, message) in stream.messages.iter().enumerate() {
+        let place = place.key("messages").item(number);
+        check_message(message.message.as_deref(), message.base64.as_deref(), &place)?;
+        check_duration(message.delay, &place.key("delay"))?;
+    }
+    let Some(close) = &stream.close else { return Ok(()) };
+    let place = place.key("close");
+    if close.code > LAST_CODE {
+        return no(&place.key("code"), "no stream is closed with this status", format!("expected 0 to {LAST_CODE}"));
+    }
+    check_metadata(&close.trailing_metadata, &place.key("trailingMetadata"))?;
+    check_duration(close.delay, &place.key("delay"))
 }
 
 fn check_failure(failure: &GrpcFailure, place: &Place) -> Checked {
@@ -82,13 +104,16 @@ pub(super) fn check_bytes((key, text): (&str, Option<&str>), base64: Option<&str
     let here = place.key("base64");
     match base64 {
         Some(_) if text.is_some() => no(&here, format!("this stands here and in `{key}`"), "keep one of them"),
-        Some(base64) if BASE64_STANDARD.decode(base64).is_err() => no(
-            &here,
-            "this is no base64",
-            "expected letters, digits, `+` and `/`, padded with `=` (RFC 4648, section 4)",
-        ),
-        _ => Ok(()),
+        Some(base64) => check_base64(base64, &here),
+        None => Ok(()),
     }
+}
+
+pub(super) fn check_base64(base64: &str, place: &Place) -> Checked {
+    if BASE64_STANDARD.decode(base64).is_ok() {
+        return Ok(());
+    }
+    no(place, "this is no base64", "expected letters, digits, `+` and `/`, padded with `=` (RFC 4648, section 4)")
 }
 
 fn check_metadata(metadata: &HeaderFields, place: &Place) -> Checked {

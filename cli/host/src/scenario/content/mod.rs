@@ -1,5 +1,6 @@
 //! What can be written and cannot be: found when a scenario is read, so that nothing that runs has to ask.
 
+mod connection;
 mod expectation;
 mod gateway;
 mod grpc;
@@ -27,7 +28,7 @@ pub(super) type Checked = Result<(), Impossible>;
 const MAX_STEPS: usize = 1000;
 /// The bound on the requests of a step, and on the calls that an entry of `services` answers.
 const MAX_TIMES: u32 = 10_000;
-/// The bound on the requests of a scenario.
+/// The bound on the requests and connections of a scenario.
 const MAX_REQUESTS: u64 = 20_000;
 /// The bound on each span of time.
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
@@ -109,17 +110,21 @@ fn check_steps(scenario: &Scenario, place: &Place) -> Checked {
             Step::Request(request) => {
                 check_request(request, scenario, &place.key("request"))?;
                 requests += u64::from(request.times.unwrap_or(1));
-                if requests > MAX_REQUESTS {
-                    return no(
-                        &place.key("request"),
-                        "there are too many requests up to here",
-                        format!("expected at most {MAX_REQUESTS} in all"),
-                    );
-                }
+            }
+            Step::Connection(connection) => {
+                connection::check(connection, scenario, &place.key("connection"))?;
+                requests += u64::from(connection.times.unwrap_or(1));
             }
             Step::Wait(time) => check_duration(Some(*time), &place.key("wait"))?,
             Step::Update(_) => {}
             Step::Expect(expect) => expectation::check_state(expect, &place.key("expect"))?,
+        }
+        if requests > MAX_REQUESTS {
+            return no(
+                &place,
+                "there are too many requests and connections up to here",
+                format!("expected at most {MAX_REQUESTS} in all"),
+            );
         }
     }
     Ok(())
@@ -140,17 +145,19 @@ fn check_request(request: &Request, scenario: &Scenario, place: &Place) -> Check
         check_duration(chunk.after, &place.key("chunks").item(number).key("after"))?;
     }
     check_duration(request.leaves_after, &place.key("leavesAfter"))?;
-    let workers = scenario.gateway.workers.unwrap_or(1);
-    if request.worker.is_some_and(|worker| worker >= workers) {
-        return no(
-            &place.key("worker"),
-            "the gateway has no such worker",
-            format!("expected a number below {workers}, or more `gateway.workers`"),
-        );
-    }
+    check_worker(request.worker, scenario, &place.key("worker"))?;
     check_times(request.times, &place.key("times"))?;
     let expect = request.expect.as_ref();
     expect.map_or(Ok(()), |expect| expectation::check_request(expect, scenario, &place.key("expect")))
+}
+
+fn check_worker(worker: Option<u16>, scenario: &Scenario, place: &Place) -> Checked {
+    let workers = scenario.gateway.workers.unwrap_or(1);
+    if worker.is_some_and(|worker| worker >= workers) {
+        let help = format!("expected a number below {workers}, or more `gateway.workers`");
+        return no(place, "the gateway has no such worker", help);
+    }
+    Ok(())
 }
 
 fn check_times(times: Option<u32>, place: &Place) -> Checked {

@@ -28,9 +28,14 @@ pub(super) struct Client {
     pub(super) leaves_at: Option<Duration>,
     /// When something last happened from its side.
     pub(super) active: Duration,
-    /// How many lines had been logged and callouts made before it came.
-    pub(super) logs_before: usize,
-    pub(super) callouts_before: Mark,
+    pub(super) before: Before,
+}
+
+/// How many lines had been logged, and calls of each kind made, before a client came.
+pub(super) struct Before {
+    pub(super) logs: usize,
+    pub(super) callouts: Mark,
+    pub(super) foreign_calls: usize,
 }
 
 /// A piece of a request.
@@ -58,7 +63,7 @@ impl Client {
     ) {
         let mut says = |what: &str| {
             if let Some((recorder, at)) = &mut told {
-                recorder.says(*at, &name(self.slot), what);
+                recorder.says(*at, &name("request", self.slot), what);
             }
         };
         while let Some((at, send)) = self.sends.pop_if(|(at, _)| *at <= now) {

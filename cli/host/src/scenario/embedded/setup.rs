@@ -16,6 +16,7 @@ use crate::{
     logs::LogLine,
     module::ModuleError,
     plugin::{self, Plugin},
+    profile::Profile,
     shared_data::{self, SharedEntry},
 };
 
@@ -33,7 +34,7 @@ use super::{
 /// Envoy's default of `reload_config.backoff.base_interval`.
 const RELOAD_BACKOFF: Duration = Duration::from_secs(1);
 
-pub(super) fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
+pub(super) fn config(scenario: &Scenario, follows: Profile, trace: bool) -> GatewayConfig {
     let setup = &scenario.gateway;
     let race = |race: &SharedDataRace| shared_data::SharedDataRace {
         entry: shared(&race.key, &race.value),
@@ -41,6 +42,7 @@ pub(super) fn config(scenario: &Scenario, trace: bool) -> GatewayConfig {
     };
     GatewayConfig {
         clock: VirtualClock::starting_at(setup.clock_start().into()),
+        follows,
         startup: setup.startup.into(),
         workers: setup.workers.unwrap_or(1).into(),
         shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),

@@ -46,6 +46,8 @@ pub struct RequestExpectation {
     pub callouts: Option<Vec<CalloutExpectation>>,
     /// Exactly the gRPC callouts, the streams that it opens among them.
     pub grpc_callouts: Option<Vec<GrpcCalloutExpectation>>,
+    /// Exactly the foreign functions that the plugin calls on its behalf, in the order of the calls; an empty list: none.
+    pub foreign_calls: Option<Vec<ForeignCallExpectation>>,
     /// Texts that lines hold which the plugin logs meanwhile.
     #[serde(default)]
     pub logs_contain: Vec<String>,
@@ -127,6 +129,33 @@ pub struct CalloutExpectation {
     pub body: Option<String>,
 }
 
+/// A call of a foreign function.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForeignCallExpectation {
+    /// The function.
+    pub name: Option<String>,
+    /// What it is given, as text.
+    pub arguments: Option<String>,
+    /// What it is given, in base64 (RFC 4648, section 4).
+    pub base64: Option<String>,
+}
+
+/// What must have reached one side of a connection.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReceivedExpectation {
+    /// All of it, as text.
+    pub text: Option<String>,
+    /// All of it, in base64 (RFC 4648, section 4).
+    pub base64: Option<String>,
+    /// Texts that it holds.
+    #[serde(default)]
+    pub contains: Vec<String>,
+    /// Whether the other side's end has reached it.
+    pub ended: Option<bool>,
+}
+
 /// What must hold of a gateway. That no line of its log holds a token of the scenario is always checked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -140,10 +169,38 @@ pub struct StateExpectation {
     /// How many callouts were made so far, those of gRPC among them, by cluster.
     #[serde(default)]
     pub callouts: BTreeMap<String, u64>,
+    /// Exactly the foreign functions that the plugin called so far, in the order of the calls; those of a first configuration
+    /// that it refused are not among them.
+    pub foreign_calls: Option<Vec<ForeignCallExpectation>>,
     /// Texts that lines hold which were logged so far.
     #[serde(default)]
     pub logs_contain: Vec<String>,
     /// Texts that no line holds.
     #[serde(default)]
     pub logs_lack: Vec<String>,
+}
+
+/// What a request or a connection is expected to cause beside what its two sides get.
+#[derive(Clone, Copy)]
+pub(in crate::scenario) struct Effects<'a> {
+    pub(in crate::scenario) callouts: Option<&'a [CalloutExpectation]>,
+    pub(in crate::scenario) grpc_callouts: Option<&'a [GrpcCalloutExpectation]>,
+    pub(in crate::scenario) foreign_calls: Option<&'a [ForeignCallExpectation]>,
+    pub(in crate::scenario) logs_contain: &'a [String],
+    pub(in crate::scenario) logs_lack: &'a [String],
+    pub(in crate::scenario) within: Option<SignedDuration>,
+}
+
+impl RequestExpectation {
+    /// What it causes.
+    pub(in crate::scenario) fn effects(&self) -> Effects<'_> {
+        Effects {
+            callouts: self.callouts.as_deref(),
+            grpc_callouts: self.grpc_callouts.as_deref(),
+            foreign_calls: self.foreign_calls.as_deref(),
+            logs_contain: &self.logs_contain,
+            logs_lack: &self.logs_lack,
+            within: self.within,
+        }
+    }
 }

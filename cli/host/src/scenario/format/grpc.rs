@@ -16,7 +16,8 @@ pub struct GrpcService {
     pub service: Option<String>,
     /// Callouts of this method alone. Default: any.
     pub method: Option<String>,
-    /// As many calls, then the next entry that fits. Default: all. A stream is answered by the first entry that fits it.
+    /// As many calls, then the next entry that fits. Default: all. A stream is answered by the first entry that fits it, to its
+    /// end.
     pub times: Option<u32>,
     /// What becomes of a call or of a stream.
     pub answer: GrpcAnswerSetup,
@@ -28,6 +29,8 @@ pub struct GrpcService {
 pub enum GrpcAnswerSetup {
     /// The service replies: to a call, or to each message of a stream, which it closes with OK when the plugin does.
     Reply(GrpcReply),
+    /// The service answers a stream message by message; a call is answered by the next entry that fits.
+    Stream(GrpcStreamAnswer),
     /// The service fails the callout, or the stream as it is opened.
     Fail(GrpcFailure),
     /// The service never replies.
@@ -50,6 +53,54 @@ pub struct GrpcReply {
     #[serde(default)]
     pub metadata: HeaderFields,
     /// Trailing metadata of a stream, by name; a plugin is not shown those of a call.
+    #[serde(default)]
+    pub trailing_metadata: HeaderFields,
+    /// After how much time, such as `20ms`. Default: at once.
+    pub delay: Option<SignedDuration>,
+}
+
+/// What a gRPC service does on a stream. Its messages are a list rather than several entries with `times`: a stream stays with
+/// one service, and what is sent unasked answers no message that it could be counted by.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GrpcStreamAnswer {
+    /// Initial metadata, by name.
+    #[serde(default)]
+    pub metadata: HeaderFields,
+    /// What it sends, in this order: each upon one message of the plugin, or unasked. Further messages are not answered.
+    #[serde(default)]
+    pub messages: Vec<GrpcStreamMessage>,
+    /// How it closes the stream, once it has sent the last of `messages`, or the plugin closes its side. Default: with OK, and
+    /// only once the plugin does.
+    pub close: Option<GrpcClose>,
+}
+
+/// A message that a gRPC service sends on a stream.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GrpcStreamMessage {
+    /// The message as text.
+    pub message: Option<String>,
+    /// The message in base64 (RFC 4648, section 4). Without this and `message` it is empty.
+    pub base64: Option<String>,
+    /// It waits for no message of the plugin: it follows the one before it, or is sent as the stream is opened.
+    #[serde(default)]
+    pub unasked: bool,
+    /// After how much time, such as `20ms`. Default: at once.
+    pub delay: Option<SignedDuration>,
+}
+
+/// How a gRPC service closes a stream.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GrpcClose {
+    /// The status code, 0 to 16. Default: 0, which is OK.
+    #[serde(default)]
+    pub code: u32,
+    /// What it says, for people.
+    #[serde(default)]
+    pub message: String,
+    /// Trailing metadata, by name.
     #[serde(default)]
     pub trailing_metadata: HeaderFields,
     /// After how much time, such as `20ms`. Default: at once.

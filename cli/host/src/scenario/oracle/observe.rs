@@ -69,6 +69,7 @@ fn exchange(sent: &Sent, all: &[Sent], log: &[Entry], lines: &[LogLine], world: 
         forwarded: forwarded.map(|arrival| (request_of(&arrival.request), arrival.request.trailers.clone())),
         callouts: alone.then(|| callouts(sent, log, world)).flatten(),
         grpc_callouts: None,
+        foreign_calls: None,
         details: match &ending {
             Some(Ending::Answered(local)) => local.details.clone(),
             _ => String::new(),

@@ -147,6 +147,8 @@ impl<'a> Run<'a> {
                         background.extend(this.request(scope, request, requests)?);
                         requests += 1;
                     }
+                    // Such a scenario is virtual-only.
+                    Step::Connection(_) => {}
                     Step::Wait(time) => thread::sleep(time.unsigned_abs()),
                     Step::Update(update) => this.update(&update.config.to_string(), &mut seen)?,
                     Step::Expect(_) => seen.states.push(this.state()?),
@@ -233,6 +235,7 @@ impl<'a> Run<'a> {
             metrics: Some(statistics(METRICS)?),
             shared_data: None,
             callouts: self.services.callouts(&statistics("cluster.")?),
+            foreign_calls: None,
             logs: 0,
         };
         Ok((SystemTime::now(), state))

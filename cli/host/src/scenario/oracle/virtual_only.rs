@@ -28,6 +28,12 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if !gateway.shared_data.is_empty() || expectations(scenario).any(|expected| !expected.shared_data.is_empty()) {
         return Some("Envoy shows nobody its shared data".to_owned());
     }
+    let of_requests = requests().filter_map(|request| request.expect.as_ref());
+    if of_requests.into_iter().any(|expected| expected.foreign_calls.is_some())
+        || expectations(scenario).any(|expected| expected.foreign_calls.is_some())
+    {
+        return Some("Envoy tells nobody which foreign functions are called".to_owned());
+    }
     if gateway.faults != FaultSetup::default() {
         return Some("Envoy brings no faults upon its plugins".to_owned());
     }
@@ -36,6 +42,9 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     }
     if !scenario.grpc_services.is_empty() {
         return Some("gRPC services are there on the embedded gateway alone".to_owned());
+    }
+    if scenario.steps.iter().any(|step| matches!(step, Step::Connection(_))) {
+        return Some("TCP connections are there on the embedded gateway alone".to_owned());
     }
     if !gateway.shared_data_races.is_empty() {
         return Some("nobody can get ahead of a plugin in Envoy on purpose (sharedDataRaces)".to_owned());
@@ -101,6 +110,7 @@ mod tests {
             forwarded: None,
             callouts: None,
             grpc_callouts: None,
+            foreign_calls: None,
             ending: Some(ending),
             details: String::new(),
             logs: None,
@@ -124,6 +134,14 @@ mod tests {
             ),
             (format!("expect: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
             ("steps: [{expect: {sharedData: {a: null}}}]".to_owned(), "Envoy shows nobody its shared data"),
+            (
+                "steps: [{request: {expect: {foreignCalls: []}}}]".to_owned(),
+                "Envoy tells nobody which foreign functions are called",
+            ),
+            (
+                "steps: [{expect: {foreignCalls: []}}]".to_owned(),
+                "Envoy tells nobody which foreign functions are called",
+            ),
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
             (format!("gateway: {{faults: {{allocations: 1}}}}\n{steps}"), "Envoy brings no faults upon its plugins"),
             (
@@ -138,6 +156,7 @@ mod tests {
                 format!("grpcServices: [{{cluster: a, answer: timeout}}]\n{steps}"),
                 "gRPC services are there on the embedded gateway alone",
             ),
+            ("steps: [{connection: {}}]".to_owned(), "TCP connections are there on the embedded gateway alone"),
             (
                 format!("services: [{{cluster: a, times: 1, answer: refused}}]\n{steps}"),
                 "a refuses connections only now and then",

@@ -17,6 +17,11 @@ fn request(lines: &str) -> String {
     )
 }
 
+/// A scenario with these lines, as the only step's connection.
+fn connection(lines: &str) -> String {
+    format!("name: a\nplugin: {{}}\nsteps:\n  - connection: {{{lines}}}\n")
+}
+
 /// A scenario with a gRPC service.
 fn grpc(service: &str) -> String {
     format!("name: a\nplugin: {{}}\ngrpcServices: [{{cluster: a, {service}}}]\nsteps: []\n")
@@ -31,7 +36,14 @@ fn what_no_scenario_has_is_pointed_at() {
         ("name: [a]\nplugin: {}\nsteps: []\n", "expected a text", "", "["),
         ("name: a\nplugin: {}\nsteps: 5\n", "expected a list", "", "5"),
         ("name: a\nplugin: {}\nsteps: [{wait: soon}]\n", "no span of time", "`5s`", "soon"),
-        ("name: a\nplugin: {}\nsteps: [{pause: 5s}]\n", "`pause` is none of", "expected one of request, wait", "pause"),
+        (
+            "name: a\nplugin: {}\nsteps: [{pause: 5s}]\n",
+            "`pause` is none of",
+            "expected one of request, connection",
+            "pause",
+        ),
+        (&connection("client: [recieve: a]"), "`recieve` is none of", "did you mean `receive`?", "recieve"),
+        (&connection("expect: {ending: close}"), "`close` is none of", "did you mean `closed`?", "close"),
         ("name: a\nplugin: {}\nsteps: [{wait: 5s, expect: {}}]\n", "a second key", "begin a new item", "expect"),
         (
             "name: a\nplugin: {}\ngateway: {faults: {trap: {callback: on_request_header}}}\nsteps: []\n",
@@ -84,10 +96,30 @@ fn what_cannot_be_is_pointed_at() {
         ("expect: {grpcCallouts: [{cluster: authz}]}", "authz"),
         ("expect: {grpcCallouts: [{base64: YQ}]}", "YQ"),
         ("expect: {grpcCallouts: [{metadata: {a: b}, metadataAbsent: [A]}]}", "A"),
+        ("expect: {foreignCalls: [{name: a}, {arguments: a, base64: YQ==}]}", "YQ=="),
         ("expect: {within: -1s}", "-1s"),
     ];
     for (lines, at) in of_request {
         assert_eq!(wrong(&request(lines)).2, at, "{lines}");
+    }
+    let of_connection = [
+        ("client: [reset, send: a]", "a"),
+        ("client: [end, receive: a, sendBase64: YQ==]", "YQ=="),
+        ("upstream: [end, end]", "end"),
+        ("client: [receive: '']", "''"),
+        ("client: [receiveBase64: a]", "a"),
+        ("upstream: [wait: -1s]", "-1s"),
+        ("worker: 1", "1"),
+        ("times: 0", "0"),
+        ("expect: {ending: reset}", "reset"),
+        ("expect: {client: {text: a, base64: YQ==}}", "YQ=="),
+        ("expect: {upstream: {text: ab, contains: [a, c]}}", "c"),
+        ("expect: {callouts: [{cluster: other}]}", "other"),
+        ("expect: {logsContain: [abc], logsLack: [b]}", "b"),
+        ("expect: {within: -1s}", "-1s"),
+    ];
+    for (lines, at) in of_connection {
+        assert_eq!(wrong(&connection(lines)).2, at, "{lines}");
     }
     let of_scenario = [
         ("name: ' '\nplugin: {}\nsteps: []\n", "' '"),
@@ -111,11 +143,17 @@ fn what_cannot_be_is_pointed_at() {
         (&grpc("answer: {fail: {code: 0}}"), "0"),
         (&grpc("answer: {fail: {code: 17}}"), "17"),
         (&grpc("answer: {fail: {code: 1, delay: -1s}}"), "-1s"),
+        (&grpc("times: 2, answer: {stream: {}}"), "2"),
+        (&grpc("answer: {stream: {metadata: {grpc-status: b}}}"), "b"),
+        (&grpc("answer: {stream: {messages: [{}, {base64: '#'}]}}"), "'#'"),
+        (&grpc("answer: {stream: {messages: [{delay: -1s}]}}"), "-1s"),
+        (&grpc("answer: {stream: {close: {code: 17}}}"), "17"),
         ("name: a\nplugin: {}\nupstream: {status: 100}\nsteps: []\n", "100"),
         ("name: a\nplugin: {}\nupstream: {status: 204, body: a}\nsteps: []\n", "a"),
         ("name: a\nplugin: {}\nupstream: {status: 200, body: a, json: b}\nsteps: []\n", "b"),
         ("name: a\nplugin: {}\nupstream: {status: 200, delay: -5ms}\nsteps: []\n", "-5ms"),
         ("name: a\nplugin: {}\nsteps: [{wait: -1s}]\n", "-1s"),
+        ("name: a\nplugin: {}\nsteps: [{expect: {foreignCalls: [{base64: '#'}]}}]\n", "'#'"),
     ];
     for (text, at) in of_scenario {
         assert_eq!(wrong(text).2, at, "{text}");

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use crate::{
     scenario::{
         content::message_bytes,
-        format::{GrpcAnswerSetup, GrpcFailure, GrpcReply, GrpcService},
+        format::{GrpcAnswerSetup, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer},
         observed::ObservedGrpcCallout,
     },
     world::{GrpcAnswer, GrpcCall, GrpcCallout, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream},
@@ -31,7 +31,10 @@ impl<'a> GrpcServices<'a> {
 
     /// What becomes of a call.
     pub(super) fn call(&mut self, call: &GrpcCall) -> GrpcOutcome {
-        let fits = |entry: &&mut Entry<'_>| entry.left > 0 && entry.fits(&call.upstream, &call.service, &call.method);
+        let fits = |entry: &&mut Entry<'_>| {
+            let answers_calls = !matches!(entry.service.answer, GrpcAnswerSetup::Stream(_));
+            answers_calls && entry.left > 0 && entry.fits(&call.upstream, &call.service, &call.method)
+        };
         let Some(entry) = self.0.iter_mut().find(fits) else { return GrpcOutcome::Refused };
         entry.left = entry.left.saturating_sub(1);
         match &entry.service.answer {
@@ -40,7 +43,7 @@ impl<'a> GrpcServices<'a> {
                 GrpcOutcome::Fail { status: failure.status(), delay: time(failure.delay) }
             }
             GrpcAnswerSetup::Timeout => GrpcOutcome::Timeout,
-            GrpcAnswerSetup::Refused => GrpcOutcome::Refused,
+            GrpcAnswerSetup::Refused | GrpcAnswerSetup::Stream(_) => GrpcOutcome::Refused,
             GrpcAnswerSetup::Reset => GrpcOutcome::Reset,
         }
     }
@@ -50,6 +53,7 @@ impl<'a> GrpcServices<'a> {
         let fits = |entry: &&Entry<'_>| entry.fits(&stream.upstream, &stream.service, &stream.method);
         let answer = self.0.iter().find(fits).map_or(&GrpcAnswerSetup::Refused, |entry| &entry.service.answer);
         let answer = match (answer, sent) {
+            (GrpcAnswerSetup::Stream(script), sent) => return script.upon(sent),
             (GrpcAnswerSetup::Reply(reply), sent) => reply.on_stream(sent).map(|answer| (time(reply.delay), answer)),
             (GrpcAnswerSetup::Fail(failure), GrpcSent::Open) => {
                 let metadata = failure.trailing_metadata.pairs().collect();
@@ -80,12 +84,44 @@ impl GrpcReply {
         match sent {
             GrpcSent::Open if self.metadata.is_empty() => None,
             GrpcSent::Open => Some(GrpcAnswer::Metadata(self.metadata.pairs().collect())),
-            GrpcSent::Message(_) => Some(GrpcAnswer::Message(self.bytes())),
+            GrpcSent::Message { .. } => Some(GrpcAnswer::Message(self.bytes())),
             GrpcSent::End => {
                 let metadata = self.trailing_metadata.pairs().collect();
                 Some(GrpcAnswer::Close { status: GrpcStatus::default(), metadata })
             }
         }
+    }
+}
+
+impl GrpcStreamAnswer {
+    /// What the service does upon something that the plugin does; each message of the plugin has its turn, and so has the
+    /// opening. To close the stream again behind its last message has no effect.
+    fn upon(&self, sent: GrpcSent<'_>) -> Vec<(Duration, GrpcAnswer)> {
+        let turn = match sent {
+            GrpcSent::Open => Some(0),
+            GrpcSent::Message { number, .. } => Some(number.saturating_add(1)),
+            GrpcSent::End => None,
+        };
+        let mut answers = Vec::new();
+        if sent == GrpcSent::Open && !self.metadata.is_empty() {
+            answers.push((Duration::ZERO, GrpcAnswer::Metadata(self.metadata.pairs().collect())));
+        }
+        let (mut last_turn, mut at) = (0, Duration::ZERO);
+        for message in &self.messages {
+            last_turn += usize::from(!message.unasked);
+            if turn == Some(last_turn) {
+                at += time(message.delay);
+                let bytes = message_bytes(message.message.as_deref(), message.base64.as_deref());
+                answers.push((at, GrpcAnswer::Message(bytes.unwrap_or_default())));
+            }
+        }
+        let closes = turn.is_none_or(|turn| turn == last_turn && self.close.is_some());
+        if closes {
+            let GrpcClose { code, message, trailing_metadata, delay } = self.close.clone().unwrap_or_default();
+            let (status, metadata) = (GrpcStatus { code, message }, trailing_metadata.pairs().collect());
+            answers.push((at + time(delay), GrpcAnswer::Close { status, metadata }));
+        }
+        answers
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use gwauthz_host::{
-    Module,
+    Module, Profile,
     scenario::{Failure as Finding, Place, RunError, Timeline, record, run},
 };
 
@@ -21,11 +21,17 @@ use super::{
 };
 use crate::terminal::Terminal;
 
+/// The embedded gateway: what it runs, and whom it follows.
+pub(super) struct EmbeddedHost {
+    pub(super) module: Module,
+    pub(super) follows: Profile,
+}
+
 /// Runs all files, on a `real` host too if there is one; with `fail_fast`, what stands behind the first that does not hold
 /// is left out.
 pub(super) fn all(
     entries: Vec<Entry>,
-    module: &Module,
+    embedded: &EmbeddedHost,
     real: Option<&RealHost>,
     fail_fast: bool,
     terminal: &Terminal,
@@ -45,7 +51,7 @@ pub(super) fn all(
             }
             let Some(slot) = entries.get(number) else { return };
             let Some(entry) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
-            let outcome = one(entry, module, real, terminal.is_verbose());
+            let outcome = one(entry, embedded, real, terminal.is_verbose());
             if !matches!(outcome.verdict, Verdict::Held(_) | Verdict::VirtualOnly(_)) {
                 first_failure.fetch_min(number, Ordering::Relaxed);
             }
@@ -73,18 +79,23 @@ pub(super) fn all(
     Summary { outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(), not_run }
 }
 
-fn one(Entry { file, scenario }: Entry, module: &Module, real: Option<&RealHost>, verbose: bool) -> Outcome {
-    let verdict = scenario.map_or_else(Verdict::Wrong, |ready| verdict(&ready, module, real, verbose));
+fn one(Entry { file, scenario }: Entry, embedded: &EmbeddedHost, real: Option<&RealHost>, verbose: bool) -> Outcome {
+    let verdict = scenario.map_or_else(Verdict::Wrong, |ready| verdict(&ready, embedded, real, verbose));
     Outcome { file, verdict }
 }
 
-fn verdict(ready: &Ready, module: &Module, real: Option<&RealHost>, verbose: bool) -> Verdict {
+fn verdict(
+    ready: &Ready,
+    EmbeddedHost { module, follows }: &EmbeddedHost,
+    real: Option<&RealHost>,
+    verbose: bool,
+) -> Verdict {
     let Ready { scenario, configuration } = ready;
-    let recorded = || match record(scenario, configuration.as_bytes(), module) {
+    let recorded = || match record(scenario, configuration.as_bytes(), module, *follows) {
         Ok((_, timeline)) => timeline,
         Err(_) => Timeline::default(),
     };
-    match run(scenario, configuration.as_bytes(), module) {
+    match run(scenario, configuration.as_bytes(), module, *follows) {
         Ok(observed) => match scenario.check(&observed) {
             failures if failures.is_empty() => match real.map(|real| real.run(ready, &observed)) {
                 None | Some(OnEnvoy::Agreed) => Verdict::Held(verbose.then(recorded)),

@@ -1,0 +1,85 @@
+//! What the two sides of a scenario's TCP connection do, one thing behind the other.
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::{
+    content::message_bytes,
+    format::{TcpAct, TcpConnection},
+};
+
+/// Something that a side does, or waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Send(Vec<u8>),
+    Receive(Vec<u8>),
+    AwaitEnd,
+    Wait(Duration),
+    End,
+    Reset,
+}
+
+impl TcpConnection {
+    /// What the client does, to its end.
+    pub(super) fn client_acts(&self) -> VecDeque<Act> {
+        acts(&self.client)
+    }
+
+    /// What the upstream does, to its end.
+    pub(super) fn upstream_acts(&self) -> VecDeque<Act> {
+        acts(self.upstream.as_deref().unwrap_or(&[TcpAct::AwaitEnd]))
+    }
+}
+
+/// With the end that stands behind everything.
+fn acts(acts: &[TcpAct]) -> VecDeque<Act> {
+    let ends = acts.iter().any(|act| matches!(act, TcpAct::End | TcpAct::Reset));
+    acts.iter().map(Act::of).chain((!ends).then_some(Act::End)).collect()
+}
+
+impl Act {
+    fn of(act: &TcpAct) -> Self {
+        let base64 = |text: &str| message_bytes(None, Some(text)).unwrap_or_default();
+        match act {
+            TcpAct::Send(text) => Self::Send(text.clone().into_bytes()),
+            TcpAct::SendBase64(text) => Self::Send(base64(text)),
+            TcpAct::Receive(text) => Self::Receive(text.clone().into_bytes()),
+            TcpAct::ReceiveBase64(text) => Self::Receive(base64(text)),
+            TcpAct::AwaitEnd => Self::AwaitEnd,
+            TcpAct::Wait(time) => Self::Wait(time.unsigned_abs()),
+            TcpAct::End => Self::End,
+            TcpAct::Reset => Self::Reset,
+        }
+    }
+}
+
+/// Where `wanted` ends in what was received from `seen` on; `None`: it has not arrived.
+pub(super) fn find(received: &[u8], seen: usize, wanted: &[u8]) -> Option<usize> {
+    let unseen = received.get(seen..)?;
+    let at = unseen.windows(wanted.len().max(1)).position(|window| window == wanted)?;
+    Some(seen + at + wanted.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Act, TcpConnection, find};
+
+    #[test]
+    fn a_side_ends_behind_everything() {
+        let acts = |text: &str| {
+            let connection: TcpConnection = serde_saphyr::from_str(text).unwrap();
+            (Vec::from(connection.client_acts()), Vec::from(connection.upstream_acts()))
+        };
+        assert_eq!(acts("{}"), (vec![Act::End], vec![Act::AwaitEnd, Act::End]));
+        let (client, upstream) = acts("{client: [sendBase64: YQ==, end, receive: b], upstream: [send: b, reset]}");
+        assert_eq!(client, [Act::Send(b"a".to_vec()), Act::End, Act::Receive(b"b".to_vec())]);
+        assert_eq!(upstream, [Act::Send(b"b".to_vec()), Act::Reset]);
+    }
+
+    #[test]
+    fn what_has_arrived_is_found_once() {
+        assert_eq!(find(b"abcabc", 0, b"bc"), Some(3));
+        assert_eq!(find(b"abcabc", 3, b"bc"), Some(6));
+        assert_eq!(find(b"abcabc", 6, b"bc"), None);
+        assert_eq!(find(b"abc", 9, b"a"), None);
+    }
+}
