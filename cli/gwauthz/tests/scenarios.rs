@@ -221,13 +221,6 @@ fn a_scenario_takes_its_configuration_from_a_manifest_beside_it() {
     assert!(stderr(&output).contains("scenarios/no.yaml"), "{}", stderr(&output));
 }
 
-#[test]
-fn the_schema_is_printed() {
-    let output = Command::new(env!("CARGO_BIN_EXE_gwauthz")).args(["schema", "scenario"]).output().unwrap();
-    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(schema["required"], serde_json::json!(["name", "plugin", "steps"]));
-}
-
 #[cfg(unix)]
 #[test]
 fn watching_runs_again_on_a_change_and_ends_with_the_last_answer() {

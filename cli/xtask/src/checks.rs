@@ -57,8 +57,8 @@ pub(crate) fn ci(steps: &mut Steps) -> Result<(), Failed> {
 /// Rewrites the files that are made from the code. The tests that hold them fresh write them too, so that one list says
 /// what they are.
 pub(crate) fn generate(steps: &mut Steps) -> Result<(), Failed> {
-    let mut test = steps
-        .cargo("test -p gwauthz -p gwauthz-host -p gwauthz-lint --test generated --test rules_md --test scenarios_md");
+    let mut test =
+        steps.cargo("test --workspace --test generated --test rules_md --test scenarios_md --test config_md");
     steps.run("generated files", test.env("GWAUTHZ_BLESS", "1"))
 }
 

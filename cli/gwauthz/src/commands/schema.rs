@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use gwauthz_host::scenario;
+use gwauthz_policy::config;
 
 use crate::{
     exit::{Exit, Failure},
@@ -20,12 +21,15 @@ pub(crate) struct SchemaArgs {
 enum Kind {
     /// What `gwauthz test` runs
     Scenario,
+    /// What configures the plugin: `pluginConfig` of a WasmPlugin
+    PluginConfig,
 }
 
 impl SchemaArgs {
     pub(crate) fn execute(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let schema = match self.of {
-            Kind::Scenario => scenario::schema(),
+            Kind::Scenario => scenario::schema().to_value(),
+            Kind::PluginConfig => config::schema(),
         };
         let text = serde_json::to_string_pretty(&schema).map_err(Failure::bug)?;
         terminal.print(&(text + "\n"))?;

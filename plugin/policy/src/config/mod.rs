@@ -1,7 +1,9 @@
 //! The plugin's configuration: one typed schema for the plugin and the linter.
 
 mod issue;
+mod keys;
 mod reader;
+mod schema;
 
 use std::time::Duration;
 
@@ -12,7 +14,9 @@ use crate::{
 };
 
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
-use reader::{Issues, Reader, Refusal, one_of, string, whole};
+pub use keys::{Key, ROOT as KEYS, Value};
+use reader::{Issues, Reader, Refusal, string};
+pub use schema::schema;
 
 /// A configuration that has been checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,11 +51,7 @@ const DEFAULT_AUTHORIZE_URL: &str = "/authorize";
 /// What is never authorized where nothing is given: ACME challenges (RFC 8555, section 8.3).
 const DEFAULT_BYPASS: &str = "/.well-known/acme-challenge/";
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2000);
-/// A longer wait would hold a client's request past any gateway's own time-out.
-const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULT_MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// Envoy refuses requests with more than 60 KiB of headers by default (`max_request_headers_kb`).
-const MAX_TOKEN_BYTES: u64 = 60 * 1024;
 
 impl Config {
     /// Reads the JSON text that the gateway hands to the plugin.
@@ -91,11 +91,11 @@ impl Config {
 /// `None` only where `issues` holds an error.
 fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let compat = compat(json);
-    let mut root = Reader::new(json, Vec::new(), compat, issues);
-    root.optional("compat", issues, |json| one_of(json, COMPAT));
+    let root = Reader::new(json, KEYS, Vec::new(), compat, issues);
+    root.word("compat", COMPAT, issues);
     let cluster = root.optional("cluster", issues, non_empty);
     let path = root.optional("authorizeUrl", issues, authorize_path).unwrap_or(DEFAULT_AUTHORIZE_URL);
-    let timeout = root.optional("timeout", issues, timeout).unwrap_or(DEFAULT_TIMEOUT);
+    let timeout = root.duration("timeout", issues).unwrap_or(DEFAULT_TIMEOUT);
     let bypass = root.optional("bypassPaths", issues, bypass_paths);
     let bypass = match (bypass, compat) {
         (Some(paths), Compat::Strict) => paths,
@@ -104,20 +104,22 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     };
 
     let mut authority = None;
-    if let Some(mut callout) = root.object("callout", issues) {
+    if let Some(callout) = root.object("callout", issues) {
         authority = callout.optional("authority", issues, authority_of);
         callout.finish(issues);
     }
     let mut max_token_bytes = None;
-    if let Some(mut tokens) = root.object("tokens", issues) {
-        max_token_bytes = tokens.optional("maxBytes", issues, token_bytes);
+    if let Some(tokens) = root.object("tokens", issues) {
+        max_token_bytes = tokens.whole("maxBytes", issues);
         tokens.finish(issues);
     }
     let mut ambiguous_paths = None;
-    if let Some(mut paths) = root.object("paths", issues) {
-        ambiguous_paths = paths.optional("ambiguous", issues, |json| {
-            one_of(json, &[("reject", AmbiguousPaths::Reject), ("neverMatch", AmbiguousPaths::NeverMatch)])
-        });
+    if let Some(paths) = root.object("paths", issues) {
+        ambiguous_paths = paths.word(
+            "ambiguous",
+            &[("reject", AmbiguousPaths::Reject), ("neverMatch", AmbiguousPaths::NeverMatch)],
+            issues,
+        );
         paths.finish(issues);
     }
     let ambiguous_paths = ambiguous_paths.unwrap_or(match compat {
@@ -149,7 +151,9 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         upstream: upstream?,
         bypass,
         ambiguous_paths,
-        max_token_bytes: max_token_bytes.unwrap_or(DEFAULT_MAX_TOKEN_BYTES),
+        max_token_bytes: max_token_bytes
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(DEFAULT_MAX_TOKEN_BYTES),
     })
 }
 
@@ -190,38 +194,6 @@ fn authorize_path(json: &Json) -> Result<&str, Refusal> {
             text,
             "a path that starts with `/`, of visible ASCII characters; the host comes from `cluster`",
         ))
-    }
-}
-
-fn timeout(json: &Json) -> Result<Duration, Refusal> {
-    const EXPECTED: &str = "milliseconds as a number, or a text such as `2s` or `500ms`; from 1 ms to 60 s";
-    let refused = |value: &dyn ToString| Refusal::not_allowed(value.to_string(), EXPECTED);
-    let timeout = match json {
-        Json::String(text) => {
-            let (digits, unit) = match text.strip_suffix("ms") {
-                Some(digits) => (digits, 1),
-                None => (text.strip_suffix('s').ok_or_else(|| refused(text))?, 1000),
-            };
-            let amount: u64 = digits.parse().map_err(|_| refused(text))?;
-            Duration::from_millis(amount.checked_mul(unit).ok_or_else(|| refused(text))?)
-        }
-        Json::Number(number) => Duration::from_millis(whole(json, EXPECTED).map_err(|_| refused(number))?),
-        other => return Err(Refusal::wrong_type(EXPECTED, other)),
-    };
-    if timeout.is_zero() || timeout > MAX_TIMEOUT {
-        return Err(refused(&match json {
-            Json::String(text) => text.clone(),
-            _ => timeout.as_millis().to_string(),
-        }));
-    }
-    Ok(timeout)
-}
-
-fn token_bytes(json: &Json) -> Result<usize, Refusal> {
-    const EXPECTED: &str = "bytes, from 1 to 61440";
-    match whole(json, EXPECTED)? {
-        bytes @ 1..=MAX_TOKEN_BYTES => usize::try_from(bytes).map_err(|_| Refusal::not_allowed(bytes, EXPECTED)),
-        other => Err(Refusal::not_allowed(other, EXPECTED)),
     }
 }
 

@@ -1,15 +1,20 @@
 //! Reads an object of the configuration key by key, so that each error knows its place and every error is found.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use crate::{Json, config::Compat};
 
-use super::issue::{Issue, IssueKind, Segment};
+use super::{
+    issue::{Issue, IssueKind, Segment},
+    keys::{Key, Value},
+};
 
 /// One object of the configuration while it is read.
 pub(super) struct Reader<'a> {
     members: &'a [(String, Json)],
+    keys: &'static [Key],
     path: Vec<Segment>,
     compat: Compat,
-    known: Vec<&'static str>,
 }
 
 /// Where the issues of one reading go: errors refuse the configuration, warnings do not.
@@ -23,8 +28,14 @@ pub(super) struct Issues {
 const SHOWN: usize = 80;
 
 impl<'a> Reader<'a> {
-    /// Starts on `json`, which must be an object.
-    pub(super) fn new(json: &'a Json, path: Vec<Segment>, compat: Compat, issues: &mut Issues) -> Self {
+    /// Starts on `json`, which must be an object with these keys.
+    pub(super) fn new(
+        json: &'a Json,
+        keys: &'static [Key],
+        path: Vec<Segment>,
+        compat: Compat,
+        issues: &mut Issues,
+    ) -> Self {
         let members = match json {
             Json::Object(members) => members.as_slice(),
             other => {
@@ -33,14 +44,14 @@ impl<'a> Reader<'a> {
                 &[]
             }
         };
-        Self { members, path, compat, known: Vec::new() }
+        Self { members, keys, path, compat }
     }
 
     /// The value of `key` through `read`; `None` where it is absent, null or wrong (then `issues` says so).
     ///
     /// `read` answers with the issue and the steps below the key that lead to it.
     pub(super) fn optional<T>(
-        &mut self,
+        &self,
         key: &'static str,
         issues: &mut Issues,
         read: impl FnOnce(&'a Json) -> Result<T, Refusal>,
@@ -58,9 +69,42 @@ impl<'a> Reader<'a> {
     }
 
     /// The object under `key`, to be read on.
-    pub(super) fn object(&mut self, key: &'static str, issues: &mut Issues) -> Option<Reader<'a>> {
+    pub(super) fn object(&self, key: &'static str, issues: &mut Issues) -> Option<Reader<'a>> {
         let (written, value) = self.find(key, issues)?;
-        Some(Reader::new(value, self.child(written), self.compat, issues))
+        let Some(Value::Object(keys)) = self.allowed(key) else { return None };
+        Some(Reader::new(value, keys, self.child(written), self.compat, issues))
+    }
+
+    /// The span of time under `key`.
+    pub(super) fn duration(&self, key: &'static str, issues: &mut Issues) -> Option<Duration> {
+        let Some(Value::Duration(range)) = self.allowed(key) else { return None };
+        self.optional(key, issues, |json| duration(json, range))
+    }
+
+    /// The whole number under `key`.
+    pub(super) fn whole(&self, key: &'static str, issues: &mut Issues) -> Option<u64> {
+        let Some(Value::Whole(range)) = self.allowed(key) else { return None };
+        let expected = || format!("a whole number from {} to {}", range.start(), range.end());
+        self.optional(key, issues, |json| match whole(json, "a whole number")? {
+            Some(number) if range.contains(&number) => Ok(number),
+            _ => Err(Refusal::not_allowed(shown(json), expected())),
+        })
+    }
+
+    /// What the word under `key` stands for.
+    pub(super) fn word<T: Copy>(
+        &self,
+        key: &'static str,
+        words: &[(&'static str, T)],
+        issues: &mut Issues,
+    ) -> Option<T> {
+        self.optional(key, issues, |json| {
+            let text = string(json)?;
+            words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
+                let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+                Refusal::not_allowed(text, words.join(" or "))
+            })
+        })
     }
 
     /// Reports the value that `keys` lead to as missing.
@@ -70,14 +114,14 @@ impl<'a> Reader<'a> {
         issues.errors.push(Issue { path, kind: IssueKind::Missing { expected } });
     }
 
-    /// Reports the keys that nobody asked for: errors, or warnings where the original ignored them.
+    /// Reports the keys that there are not: errors, or warnings where the original ignored them.
     pub(super) fn finish(self, issues: &mut Issues) {
         for (key, _) in self.members {
-            if self.known.iter().any(|known| self.matches(key, known)) {
+            if self.keys.iter().any(|known| self.matches(key, known.name)) {
                 continue;
             }
             let issue =
-                Issue { path: self.child(key), kind: IssueKind::UnknownKey { nearest: nearest(key, &self.known) } };
+                Issue { path: self.child(key), kind: IssueKind::UnknownKey { nearest: nearest(key, self.keys) } };
             match self.compat {
                 Compat::Strict => issues.errors.push(issue),
                 Compat::Seed => issues.warnings.push(issue),
@@ -86,8 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The last member called `key`, as the original reads it; in strict mode a second one is an error.
-    fn find(&mut self, key: &'static str, issues: &mut Issues) -> Option<(&'a str, &'a Json)> {
-        self.known.push(key);
+    fn find(&self, key: &'static str, issues: &mut Issues) -> Option<(&'a str, &'a Json)> {
         let mut found: Option<(&'a str, &'a Json)> = None;
         for (written, value) in self.members {
             if !self.matches(written, key) {
@@ -102,6 +145,11 @@ impl<'a> Reader<'a> {
             }
         }
         found
+    }
+
+    /// What the value of `key` may be.
+    fn allowed(&self, key: &str) -> Option<&'static Value> {
+        self.keys.iter().find(|known| known.name == key).map(|known| &known.value)
     }
 
     fn matches(&self, written: &str, key: &str) -> bool {
@@ -153,29 +201,65 @@ pub(super) fn string(json: &Json) -> Result<&str, Refusal> {
     }
 }
 
-/// A whole number from 0; `2000.0` is one too, since a protobuf `Struct` carries every number as a double.
-pub(super) fn whole(json: &Json, expected: &'static str) -> Result<u64, Refusal> {
+/// A whole number from 0; `2000.0` is one too, since a protobuf `Struct` carries every number as a double. `None` for any
+/// other number.
+fn whole(json: &Json, expected: &'static str) -> Result<Option<u64>, Refusal> {
     let Json::Number(number) = json else { return Err(Refusal::wrong_type(expected, json)) };
     let integral =
         |value: f64| (value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value)).then_some(value);
-    number
-        .as_u64()
-        // The bounds above make the conversion exact.
-        .or_else(|| number.as_f64().and_then(integral).map(|value| value as u64))
-        .ok_or_else(|| Refusal::not_allowed(number, expected))
+    // The bounds above make the conversion exact.
+    Ok(number.as_u64().or_else(|| number.as_f64().and_then(integral).map(|value| value as u64)))
 }
 
-/// One of the named values.
-pub(super) fn one_of<T: Copy>(json: &Json, values: &[(&'static str, T)]) -> Result<T, Refusal> {
-    let text = string(json)?;
-    values.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = values.iter().map(|(name, _)| format!("`{name}`")).collect();
-        Refusal::not_allowed(text, names.join(" or "))
+/// Milliseconds, or a text with a unit.
+fn duration(json: &Json, range: &RangeInclusive<Duration>) -> Result<Duration, Refusal> {
+    let duration = match json {
+        Json::String(text) => span(text),
+        _ => whole(json, "milliseconds, or a text such as `2s` or `500ms`")?.map(Duration::from_millis),
+    };
+    duration.filter(|duration| range.contains(duration)).ok_or_else(|| {
+        let (least, most) = (unit(*range.start()), unit(*range.end()));
+        Refusal::not_allowed(
+            shown(json),
+            format!("milliseconds as a number, or a text such as `2s` or `500ms`; from {least} to {most}"),
+        )
     })
 }
 
+/// A whole number with its unit: `ms`, `s`, `m` or `h`.
+fn span(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let milliseconds = match text.strip_prefix(digits)? {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        _ => return None,
+    };
+    let amount: u64 = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+    Some(Duration::from_millis(amount.checked_mul(milliseconds)?))
+}
+
+/// A span of time in the largest unit that shows it whole.
+fn unit(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    [(60 * 60 * 1000, "h"), (1000, "s")]
+        .into_iter()
+        .find(|(unit, _)| milliseconds > 0 && milliseconds.is_multiple_of(*unit))
+        .map_or_else(|| format!("{milliseconds} ms"), |(unit, name)| format!("{} {name}", milliseconds / unit))
+}
+
+/// A scalar as it stands in the text.
+fn shown(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        other => other.kind().to_owned(),
+    }
+}
+
 /// The known key that `key` most likely means: equal but for case, or at most two edits away.
-fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+fn nearest(key: &str, known: &[Key]) -> Option<&'static str> {
     // Longer keys are no near miss of ours; the distance takes quadratic time.
     if key.len() > 64 {
         return None;
@@ -183,7 +267,7 @@ fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
     known
         .iter()
-        .map(|known| (strsim::osa_distance(&key, &known.to_ascii_lowercase()), *known))
+        .map(|known| (strsim::osa_distance(&key, &known.name.to_ascii_lowercase()), known.name))
         .filter(|(distance, known)| *distance <= 2 && *distance < known.len() / 2)
         .min()
         .map(|(_, known)| known)

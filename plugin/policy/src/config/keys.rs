@@ -1,0 +1,110 @@
+//! Every key of the configuration: what the reader knows, and what the reference page and the JSON Schema say.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+/// A key of an object in the configuration.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value may be.
+    pub value: Value,
+    /// What counts where it is absent or null, as JSON; `None` where that is nothing, or needs words.
+    pub default: Option<&'static str>,
+    /// What it does, in Markdown.
+    pub about: &'static str,
+}
+
+/// What a value may be.
+#[derive(Debug)]
+pub enum Value {
+    /// A string.
+    Text {
+        /// What it looks like, as a regular expression (ECMA-262) that every accepted value fits.
+        pattern: &'static str,
+    },
+    /// One of these strings.
+    Word(&'static [&'static str]),
+    /// Milliseconds as a number, or a text such as `500ms` or `2s`.
+    Duration(RangeInclusive<Duration>),
+    /// A whole number.
+    Whole(RangeInclusive<u64>),
+    /// A list.
+    List(&'static Value),
+    /// An object with these keys.
+    Object(&'static [Key]),
+}
+
+/// The keys of the configuration itself.
+pub const ROOT: &[Key] = &[
+    Key {
+        name: "cluster",
+        value: Value::Text { pattern: r"^[^\x00-\x1f\x7f]+$" },
+        default: None,
+        about: "Required. The Envoy cluster of the authorization service; Istio calls it \
+                `outbound|8080||jwt-auth-service.default.svc.cluster.local`.",
+    },
+    Key {
+        name: "authorizeUrl",
+        value: Value::Text { pattern: r#"^/[!-"$-~]*$"# },
+        default: Some(r#""/authorize""#),
+        about: "The path at which the service is asked, with a query if need be. The host comes from `cluster`.",
+    },
+    Key {
+        name: "timeout",
+        value: Value::Duration(Duration::from_millis(1)..=Duration::from_secs(60)),
+        default: Some("2000"),
+        about: "How long the service may take. Then the request is denied with 503.",
+    },
+    Key {
+        name: "bypassPaths",
+        value: Value::List(&Value::Text { pattern: r"^(/[!-$&-.0-:<->@-\[\]-~]+)+/?$" }),
+        default: Some(r#"["/.well-known/acme-challenge/"]"#),
+        about: "Paths that need no token, and all below them: `/health` opens `/health` and `/health/live`, not `/healthcare`. \
+                An empty list opens none; with `compat: seed` it means the default.",
+    },
+    Key {
+        name: "compat",
+        value: Value::Word(&["strict", "seed"]),
+        default: Some(r#""strict""#),
+        about: "`seed` answers with the status lines and bodies of the plugin that this one replaces, ignores unknown keys \
+                (with a warning in the log) and reads keys without regard to case.",
+    },
+    Key {
+        name: "callout",
+        value: Value::Object(&[Key {
+            name: "authority",
+            value: Value::Text { pattern: r"^[0-9A-Za-z\-._~:\[\]]+$" },
+            default: None,
+            about: "The `:authority` of the request to the service. Default: the host in the cluster's name; required where \
+                    that has none.",
+        }]),
+        default: None,
+        about: "How the service is asked.",
+    },
+    Key {
+        name: "tokens",
+        value: Value::Object(&[Key {
+            name: "maxBytes",
+            // Envoy refuses requests with more than 60 KiB of headers by default (`max_request_headers_kb`).
+            value: Value::Whole(1..=60 * 1024),
+            default: Some("8192"),
+            about: "The longest token, in bytes; a longer one is denied without being read.",
+        }]),
+        default: None,
+        about: "What is taken for a token.",
+    },
+    Key {
+        name: "paths",
+        value: Value::Object(&[Key {
+            name: "ambiguous",
+            value: Value::Word(&["reject", "neverMatch"]),
+            default: None,
+            about: "What becomes of a path that can be read in two ways (`%2f`, `..`, `;`, `//`) while there are `bypassPaths`: \
+                    `reject` answers it with 400, `neverMatch` has it need a token like any other. Default: `reject`; \
+                    `neverMatch` with `compat: seed`.",
+        }]),
+        default: None,
+        about: "How paths are read.",
+    },
+];

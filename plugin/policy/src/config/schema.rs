@@ -1,0 +1,156 @@
+//! The JSON Schema of the configuration, for editors and the reference page.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value as JsonValue, json};
+
+use super::keys::{Key, ROOT, Value};
+
+/// The JSON Schema (draft 2020-12) of the configuration in its strict reading.
+///
+/// Whatever the plugin accepts with `compat: strict` fits it, but for keys that are null: those count as absent. The
+/// plugin refuses more than it says, such as paths that are no plain prefixes.
+#[must_use]
+pub fn schema() -> JsonValue {
+    let mut schema = object(ROOT);
+    schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+    schema.insert("title".to_owned(), "gwauthz plugin configuration".into());
+    JsonValue::Object(schema)
+}
+
+fn object(keys: &[Key]) -> Map<String, JsonValue> {
+    let properties: Map<_, _> = keys.iter().map(|key| (key.name.to_owned(), property(key).into())).collect();
+    members([("type", "object".into()), ("properties", properties.into()), ("additionalProperties", false.into())])
+}
+
+fn property(key: &Key) -> Map<String, JsonValue> {
+    let mut schema = value(&key.value);
+    schema.insert("description".to_owned(), key.about.into());
+    if let Some(default) = key.default.and_then(|text| serde_json::from_str(text).ok()) {
+        schema.insert("default".to_owned(), default);
+    }
+    schema
+}
+
+fn value(value: &Value) -> Map<String, JsonValue> {
+    match value {
+        Value::Text { pattern } => members([("type", "string".into()), ("pattern", (*pattern).into())]),
+        Value::Word(words) => members([("enum", json!(words))]),
+        Value::Duration(range) => {
+            let number = members([
+                ("type", "integer".into()),
+                ("minimum", milliseconds(*range.start()).into()),
+                ("maximum", milliseconds(*range.end()).into()),
+            ]);
+            let text = members([("type", "string".into()), ("pattern", "^[0-9]+(ms|s|m|h)$".into())]);
+            members([("anyOf", json!([number, text]))])
+        }
+        Value::Whole(range) => members([
+            ("type", "integer".into()),
+            ("minimum", (*range.start()).into()),
+            ("maximum", (*range.end()).into()),
+        ]),
+        Value::List(of) => members([("type", "array".into()), ("items", self::value(of).into())]),
+        Value::Object(keys) => object(keys),
+    }
+}
+
+fn members<const N: usize>(members: [(&str, JsonValue); N]) -> Map<String, JsonValue> {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+    use serde_json::{Value as JsonValue, json};
+
+    use super::{Key, ROOT, Value, milliseconds};
+    use crate::Config;
+
+    /// Values at the edges of what is allowed, and beyond, as JSON.
+    fn edges(value: &Value) -> (Vec<String>, Vec<String>) {
+        match value {
+            // What texts are allowed the reader knows better than their pattern.
+            Value::Text { .. } => (Vec::new(), vec!["7".to_owned(), "\"\"".to_owned()]),
+            Value::Word(words) => {
+                let quoted = words.iter().map(|word| format!("\"{word}\""));
+                (quoted.collect(), vec!["\"other\"".to_owned(), "7".to_owned()])
+            }
+            Value::Duration(range) => {
+                let (least, most) = (milliseconds(*range.start()), milliseconds(*range.end()));
+                let allowed = vec![least.to_string(), most.to_string(), format!("\"{most}ms\"")];
+                (allowed, vec![(most + 1).to_string(), format!("\"{}ms\"", least - 1), "\"1 s\"".to_owned()])
+            }
+            Value::Whole(range) => {
+                let allowed = vec![range.start().to_string(), range.end().to_string()];
+                (allowed, vec![(range.start() - 1).to_string(), (range.end() + 1).to_string(), "\"7\"".to_owned()])
+            }
+            Value::List(of) => {
+                let (allowed, refused) = edges(of);
+                let list = |items: Vec<String>| items.into_iter().map(|item| format!("[{item}]"));
+                (list(allowed).chain(["[]".to_owned()]).collect(), list(refused).chain(["7".to_owned()]).collect())
+            }
+            Value::Object(keys) => {
+                let (allowed, refused): (Vec<_>, Vec<_>) = keys.iter().map(with).unzip();
+                let allowed = allowed.into_iter().flatten().chain(["{}".to_owned()]);
+                let refused = refused.into_iter().flatten();
+                (allowed.collect(), refused.chain(["[]".to_owned(), r#"{"no such key": 1}"#.to_owned()]).collect())
+            }
+        }
+    }
+
+    /// Objects with one key.
+    fn with(key: &Key) -> (Vec<String>, Vec<String>) {
+        let (allowed, refused) = edges(&key.value);
+        let object = |values: Vec<String>| values.into_iter().map(|value| format!("{{\"{}\": {value}}}", key.name));
+        (object(allowed).collect(), object(refused).collect())
+    }
+
+    /// Whether a configuration is accepted, which is given a cluster where it has none.
+    fn is_accepted(text: &str) -> bool {
+        let mut json: JsonValue = serde_json::from_str(text).unwrap();
+        if let Some(members) = json.as_object_mut() {
+            members.entry("cluster").or_insert("c".into());
+        }
+        Config::from_slice(json.to_string().as_bytes()).is_ok()
+    }
+
+    #[test]
+    fn the_schema_has_the_bounds_of_the_reader() {
+        let (allowed, refused) = edges(&Value::Object(ROOT));
+        assert!(allowed.len() > 10 && refused.len() > 10);
+        for object in allowed {
+            assert!(is_accepted(&object), "{object}");
+        }
+        for object in refused {
+            assert!(!is_accepted(&object), "{object}");
+        }
+    }
+
+    /// The keys of texts, those of lists of texts among them, with their patterns.
+    fn texts() -> Vec<(&'static str, &'static str, bool)> {
+        let text = |key: &'static Key| match &key.value {
+            Value::Text { pattern } => Some((key.name, *pattern, false)),
+            Value::List(Value::Text { pattern }) => Some((key.name, *pattern, true)),
+            _ => None,
+        };
+        ROOT.iter().filter_map(text).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_that_is_accepted_fits_its_pattern(text in r"[/a.]{0,5}[%;:?#\\ \x00-\x7f]{0,2}[/a]{0,3}") {
+            for (name, pattern, is_list) in texts() {
+                let value = if is_list { json!([text]) } else { json!(text) };
+                if is_accepted(&json!({name: value, "callout": {"authority": "a"}}).to_string()) {
+                    prop_assert!(Regex::new(pattern).unwrap().is_match(&text), "{} {:?}", name, text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! plugin/CONFIG.md is what the keys of the configuration say. `cargo xtask generate` writes it anew.
+
+use std::{env, fs, path::Path};
+
+use gwauthz_policy::{
+    Config,
+    config::{KEYS, Key, Value},
+};
+
+#[test]
+fn config_md_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../CONFIG.md");
+    let fresh = page();
+    if env::var_os("GWAUTHZ_BLESS").is_some() {
+        fs::write(&path, &fresh).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == fresh, "CONFIG.md is stale: run `cargo xtask generate` and commit the file");
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    assert!(Config::from_slice(EXAMPLE.as_bytes()).unwrap().warnings.is_empty());
+}
+
+/// JSON, as YAML takes it too.
+const EXAMPLE: &str = r#"{
+  "cluster": "outbound|8080||jwt-auth-service.default.svc.cluster.local",
+  "timeout": "2s",
+  "bypassPaths": ["/health", "/.well-known/acme-challenge/"]
+}
+"#;
+
+fn page() -> String {
+    let mut text = format!(
+        "# The plugin's configuration\n\n\
+         Generated from `policy/src/config/keys.rs`; do not edit. It is the `pluginConfig` of a WasmPlugin (Istio), the \
+         `config` of an\nEnvoyExtensionPolicy (Envoy Gateway), or the `configuration` of Envoy's own Wasm filter, as JSON. \
+         `gwauthz lint` reads it\nas the plugin does, and `gwauthz schema plugin-config` prints its JSON Schema for \
+         editors.\n\n\
+         ```json\n{EXAMPLE}```\n\n\
+         A key that is null counts as absent. Anything else that is not listed here is refused, each mistake with its \
+         place in one\nline of the gateway's log:\n\n\
+         - At the first start the gateway then answers every request with 500.\n\
+         - On an update Envoy keeps the configuration that it has, so that a mistake in a restriction leaves the request \
+         open: look\n  at Envoy's counter `update_rejected` after each change, or test it with `gwauthz test` before.\n\n\
+         A request that was let through stays: neither the end of its token's time nor its revocation ends a stream that \
+         is under\nway.\n"
+    );
+    section("", KEYS, &mut text);
+    text
+}
+
+/// The keys of an object, and then those of the objects in it.
+fn section(path: &str, keys: &[Key], text: &mut String) {
+    if !path.is_empty() {
+        *text += &format!("\n## `{path}`\n");
+    }
+    *text += "\n| key | value | default | meaning |\n|---|---|---|---|\n";
+    for key in keys {
+        let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+        let (value, about) = (shown(&key.value, &key_path(path, key)), key.about.replace('|', r"\|"));
+        *text += &format!("| `{}` | {value} | {default} | {about} |\n", key.name);
+    }
+    for key in keys {
+        if let Value::Object(keys) = key.value {
+            section(&key_path(path, key), keys, text);
+        }
+    }
+}
+
+fn key_path(path: &str, key: &Key) -> String {
+    if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) }
+}
+
+/// What a value may be, in words.
+fn shown(value: &Value, path: &str) -> String {
+    match value {
+        Value::Text { .. } => "text".to_owned(),
+        Value::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Value::Duration(range) => {
+            let (least, most) = (range.start().as_millis(), range.end().as_millis());
+            format!("milliseconds, {least} to {most}, or such as `500ms`, `2s`, `5m`")
+        }
+        Value::Whole(range) => format!("{} to {}", range.start(), range.end()),
+        Value::List(of) => format!("list of {}", shown(of, path)),
+        Value::Object(_) => format!("[object](#{})", path.replace('.', "").to_lowercase()),
+    }
+}
