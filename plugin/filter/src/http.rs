@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use gwauthz_policy::{Answer, Callout, CalloutReply, Engine, Exchange, Request, Step};
+use gwauthz_policy::{Answer, Callout, CalloutReply, Engine, Exchange, HeaderMutation, Permit, Request, Step};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext},
@@ -46,8 +46,11 @@ impl Context for Http {
         };
         let reply = status.as_deref().map_or(CalloutReply::Reset, CalloutReply::Status);
         match self.exchange.handle_callout_reply(&engine, reply) {
-            // The client may have left meanwhile; then there is nothing to resume.
-            Some(Step::Continue(_)) => drop(hostcalls::resume_http_request()),
+            Some(Step::Continue(permit)) => {
+                change(&permit);
+                // The client may have left meanwhile; then there is nothing to resume.
+                let _ = hostcalls::resume_http_request();
+            }
             Some(Step::Deny(answer)) => send(&answer),
             Some(Step::Callout(callout)) => self.call_out(&engine, &callout),
             None => {}
@@ -65,9 +68,10 @@ impl HttpContext for Http {
             return Action::Pause;
         };
         match self.exchange.handle_request(&engine, Request::new(&headers), now) {
-            Some(Step::Continue(_)) | None => {}
+            Some(Step::Continue(permit)) => change(&permit),
             Some(Step::Deny(answer)) => send(&answer),
             Some(Step::Callout(callout)) => self.call_out(&engine, &callout),
+            None => {}
         }
         self.action()
     }
@@ -78,6 +82,17 @@ impl HttpContext for Http {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         self.action()
+    }
+}
+
+/// Changes the request as its permit says. It is held until then: its headers can be written.
+fn change(permit: &Permit) {
+    for mutation in permit.mutations() {
+        let (name, value) = match mutation {
+            HeaderMutation::Set { name, value } => (name, Some(value.as_slice())),
+            HeaderMutation::Remove { name } => (name, None),
+        };
+        let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, value);
     }
 }
 

@@ -30,7 +30,7 @@ impl Answer {
 
 fn problem(denial: Denial) -> Answer {
     let (status, title) = match denial {
-        Denial::AmbiguousPath | Denial::MultipleAuthorizations => (400, "Bad Request"),
+        Denial::AmbiguousPath | Denial::MultipleAuthorizations | Denial::MultipleTokens => (400, "Bad Request"),
         Denial::MissingToken
         | Denial::MalformedAuthorization
         | Denial::TokenTooLarge
@@ -38,7 +38,7 @@ fn problem(denial: Denial) -> Answer {
         | Denial::ExpiredToken
         | Denial::PrematureToken
         | Denial::RejectedByService => (401, "Unauthorized"),
-        Denial::RevokedByService => (403, "Forbidden"),
+        Denial::RevokedByService | Denial::CrossOrigin => (403, "Forbidden"),
         Denial::ServiceUnavailable | Denial::ServiceError => (503, "Service Unavailable"),
     };
     let detail = match denial {
@@ -46,6 +46,8 @@ fn problem(denial: Denial) -> Answer {
         Denial::MissingToken => "a bearer token is required",
         Denial::MalformedAuthorization => "the Authorization header is not a bearer token",
         Denial::MultipleAuthorizations => "more than one Authorization header",
+        Denial::MultipleTokens => "tokens in more than one place",
+        Denial::CrossOrigin => "the cookie comes with a request of another origin",
         Denial::TokenTooLarge => "the token is too large",
         Denial::MalformedToken => "the token is not a signed JWT with an identifier",
         Denial::ExpiredToken => "the token has expired",
@@ -77,6 +79,9 @@ fn challenge(denial: Denial) -> Option<&'static str> {
         Denial::MultipleAuthorizations => {
             Some("Bearer error=\"invalid_request\", error_description=\"more than one Authorization header\"")
         }
+        Denial::MultipleTokens => {
+            Some("Bearer error=\"invalid_request\", error_description=\"tokens in more than one place\"")
+        }
         Denial::TokenTooLarge => Some("Bearer error=\"invalid_token\", error_description=\"too large\""),
         Denial::MalformedToken => {
             Some("Bearer error=\"invalid_token\", error_description=\"not a signed JWT with an identifier\"")
@@ -86,7 +91,7 @@ fn challenge(denial: Denial) -> Option<&'static str> {
         Denial::RejectedByService => Some("Bearer error=\"invalid_token\", error_description=\"rejected\""),
         // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
         Denial::RevokedByService => Some("Bearer error=\"invalid_token\", error_description=\"revoked\""),
-        Denial::AmbiguousPath | Denial::ServiceUnavailable | Denial::ServiceError => None,
+        Denial::AmbiguousPath | Denial::CrossOrigin | Denial::ServiceUnavailable | Denial::ServiceError => None,
     }
 }
 
@@ -94,7 +99,7 @@ fn seed(denial: Denial) -> Answer {
     let (status, body) = match denial {
         Denial::AmbiguousPath => (400, "Bad Request: Ambiguous path\n"),
         Denial::MissingToken => (401, "Unauthorized: Missing Authorization header\n"),
-        Denial::MalformedAuthorization | Denial::MultipleAuthorizations => {
+        Denial::MalformedAuthorization | Denial::MultipleAuthorizations | Denial::MultipleTokens => {
             (401, "Unauthorized: Invalid Authorization header format\n")
         }
         Denial::TokenTooLarge
@@ -102,6 +107,7 @@ fn seed(denial: Denial) -> Answer {
         | Denial::ExpiredToken
         | Denial::PrematureToken
         | Denial::RejectedByService => (401, "Unauthorized: Invalid JWT token\n"),
+        Denial::CrossOrigin => (403, "Forbidden: Cross-origin request\n"),
         Denial::RevokedByService => (403, "Forbidden: Token has been revoked\n"),
         Denial::ServiceUnavailable => (503, "Authorization service unavailable\n"),
         Denial::ServiceError => (503, "Authorization service error\n"),

@@ -5,12 +5,16 @@
 pub enum Denial {
     /// The path could be read in two ways, and a configured condition depends on it.
     AmbiguousPath,
-    /// There is no Authorization header.
+    /// There is no token.
     MissingToken,
     /// The Authorization header is not `Bearer` and a token (RFC 6750, section 2.1).
     MalformedAuthorization,
-    /// There is more than one Authorization header.
+    /// There is more than one Authorization header, or whatever else one token is taken from.
     MultipleAuthorizations,
+    /// There are tokens in two places.
+    MultipleTokens,
+    /// The token is a cookie, and the request, which may change something, comes from another site's page.
+    CrossOrigin,
     /// The token is longer than `tokens.maxBytes`.
     TokenTooLarge,
     /// The token is not a signed JWT with an identifier (RFC 7519).
@@ -31,11 +35,13 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, for tables and tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::AmbiguousPath,
         Self::MissingToken,
         Self::MalformedAuthorization,
         Self::MultipleAuthorizations,
+        Self::MultipleTokens,
+        Self::CrossOrigin,
         Self::TokenTooLarge,
         Self::MalformedToken,
         Self::ExpiredToken,
@@ -54,6 +60,8 @@ impl Denial {
             Self::MissingToken => "missing_token",
             Self::MalformedAuthorization => "malformed_authorization",
             Self::MultipleAuthorizations => "multiple_authorizations",
+            Self::MultipleTokens => "multiple_tokens",
+            Self::CrossOrigin => "cross_origin",
             Self::TokenTooLarge => "token_too_large",
             Self::MalformedToken => "malformed_token",
             Self::ExpiredToken => "expired_token",

@@ -1,10 +1,11 @@
 //! The order of decisions: one step a stage.
 
-use std::time::SystemTime;
+use std::{mem, time::SystemTime};
 
 use crate::{
-    Answer, Callout, CalloutReply, Config, Denial, Permit, PermitReason, Request,
+    Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
     path::{AmbiguousPaths, Path},
+    source::{self, TokenSource},
     token::Token,
 };
 
@@ -29,6 +30,8 @@ pub enum Step {
 #[derive(Debug, Default)]
 pub struct Exchange {
     state: State,
+    /// What is to be changed of the request once it is allowed.
+    mutations: Vec<HeaderMutation>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,16 +48,6 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self { config }
-    }
-
-    /// From the headers to a permit, a denial or a question.
-    fn decide(&self, request: Request<'_>, now: SystemTime) -> Result<Step, Denial> {
-        if self.bypasses(Path::parse(request.path()))? {
-            return Ok(Step::Continue(Permit::new(PermitReason::Bypass)));
-        }
-        let token = Token::from_request(request, self.config.max_token_bytes)?;
-        token.check_time(now)?;
-        Ok(Step::Callout(self.config.upstream.ask(&token)))
     }
 
     /// Whether the path needs no token. Without a condition on paths none of them is ambiguous.
@@ -77,7 +70,10 @@ impl Exchange {
     /// `None` once the request has been handled: it is answered once.
     pub fn handle_request(&mut self, engine: &Engine, request: Request<'_>, now: SystemTime) -> Option<Step> {
         match self.state {
-            State::New => Some(self.settle(engine, engine.decide(request, now))),
+            State::New => {
+                let decision = self.decide(engine, request, now);
+                Some(self.settle(engine, decision))
+            }
             State::AwaitingReply | State::Allowed | State::Denied => None,
         }
     }
@@ -88,7 +84,8 @@ impl Exchange {
     pub fn handle_callout_reply(&mut self, engine: &Engine, reply: CalloutReply<'_>) -> Option<Step> {
         match self.state {
             State::AwaitingReply => {
-                let verdict = reply.verdict().map(|reason| Step::Continue(Permit::new(reason)));
+                let permit = |reason| Step::Continue(Permit::new(reason, mem::take(&mut self.mutations)));
+                let verdict = reply.verdict().map(permit);
                 Some(self.settle(engine, verdict))
             }
             State::New | State::Allowed | State::Denied => None,
@@ -99,6 +96,22 @@ impl Exchange {
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         self.state == State::Allowed
+    }
+
+    /// From the headers to a permit, a denial or a question.
+    fn decide(&mut self, engine: &Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Denial> {
+        if engine.bypasses(Path::parse(request.path()))? {
+            return Ok(Step::Continue(Permit::new(PermitReason::Bypass, Vec::new())));
+        }
+        let config = &engine.config;
+        let found = source::find(request, &config.tokens.sources)?;
+        let token = Token::read(found.text, config.tokens.max_bytes)?;
+        token.check_time(now)?;
+        // Paths are logged everywhere.
+        if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
+            self.mutations.push(found.source.removal(request));
+        }
+        Ok(Step::Callout(config.upstream.ask(&token)))
     }
 
     fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {

@@ -19,6 +19,7 @@ mod json;
 mod path;
 mod permit;
 mod request;
+mod source;
 mod token;
 
 pub use answer::Answer;
@@ -27,5 +28,5 @@ pub use config::{Config, ConfigErrors, Issue, IssueKind, Parsed, Segment};
 pub use denial::Denial;
 pub use engine::{Engine, Exchange, Step};
 pub use json::Json;
-pub use permit::{Permit, PermitReason};
+pub use permit::{HeaderMutation, Permit, PermitReason};
 pub use request::Request;

@@ -1,13 +1,35 @@
 //! The right to pass, which only the engine can make.
 
+use std::fmt;
+
 /// Proof that the engine has allowed a request.
 ///
 /// ```compile_fail
-/// let forged = gwauthz_policy::Permit { reason: gwauthz_policy::PermitReason::Bypass };
+/// let forged = gwauthz_policy::Permit { reason: gwauthz_policy::PermitReason::Bypass, mutations: Vec::new() };
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit {
     reason: PermitReason,
+    mutations: Vec<HeaderMutation>,
+}
+
+/// A change of the request before it goes on to the upstream.
+///
+/// May hold the client's path: not to be logged.
+#[derive(Clone, PartialEq, Eq)]
+pub enum HeaderMutation {
+    /// The header has this value alone.
+    Set {
+        /// Its name, in lower case.
+        name: String,
+        /// Its value.
+        value: Vec<u8>,
+    },
+    /// There is no such header.
+    Remove {
+        /// Its name, in lower case.
+        name: String,
+    },
 }
 
 /// Why a request was allowed.
@@ -20,14 +42,30 @@ pub enum PermitReason {
 }
 
 impl Permit {
-    pub(crate) fn new(reason: PermitReason) -> Self {
-        Self { reason }
+    pub(crate) fn new(reason: PermitReason, mutations: Vec<HeaderMutation>) -> Self {
+        Self { reason, mutations }
     }
 
     /// Why the request was allowed.
     #[must_use]
     pub fn reason(&self) -> PermitReason {
         self.reason
+    }
+
+    /// What is to be changed of the request, in this order.
+    #[must_use]
+    pub fn mutations(&self) -> &[HeaderMutation] {
+        &self.mutations
+    }
+}
+
+impl fmt::Debug for HeaderMutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::Set { name, .. } => ("Set", name),
+            Self::Remove { name } => ("Remove", name),
+        };
+        f.debug_struct(kind).field("name", name).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The bearer token: where it is taken from, and what must hold before anybody is asked about it.
+//! The token: what must hold before anybody is asked about it.
 //!
 //! Without issuers the signature is the authorization service's business. What no service could accept (no signature,
 //! no identifier, past its time) is refused here, so that it costs no callout.
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-use crate::{Denial, Json, Request};
+use crate::{Denial, Json};
 
 /// How far the clocks of the gateway and of the issuer may be apart (RFC 7519, section 4.1.4: "usually no more than a
 /// few minutes").
@@ -20,14 +20,8 @@ pub(crate) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// Takes the token from the Authorization header.
-    pub(crate) fn from_request(request: Request<'a>, max_bytes: usize) -> Result<Self, Denial> {
-        let mut values = request.values("authorization");
-        let value = values.next().ok_or(Denial::MissingToken)?;
-        if values.next().is_some() {
-            return Err(Denial::MultipleAuthorizations);
-        }
-        let text = bearer(value).ok_or(Denial::MalformedAuthorization)?;
+    /// Reads what stands in a place for tokens.
+    pub(crate) fn read(text: &'a [u8], max_bytes: usize) -> Result<Self, Denial> {
         if text.len() > max_bytes {
             return Err(Denial::TokenTooLarge);
         }
@@ -75,18 +69,6 @@ impl<'a> Token<'a> {
             Some(_) => Err(Denial::MalformedToken),
         }
     }
-}
-
-/// The credentials of `Bearer` (RFC 6750, section 2.1); the scheme has no case and one space or more behind it
-/// (RFC 9110, section 11.4).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = value.split_at_checked(b"Bearer".len())?;
-    let token = rest.trim_ascii_start();
-    let separated =
-        rest.strip_suffix(token).is_some_and(|spaces| !spaces.is_empty() && spaces.iter().all(|byte| *byte == b' '));
-    let of_token_characters =
-        !token.is_empty() && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte));
-    (scheme.eq_ignore_ascii_case(b"Bearer") && separated && of_token_characters).then_some(token)
 }
 
 /// A base64url-encoded JSON object whose members are unique (RFC 7515, section 4).

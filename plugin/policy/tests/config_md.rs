@@ -51,7 +51,7 @@ fn page() -> String {
     text
 }
 
-/// The keys of an object, and then those of the objects in it.
+/// The keys of an object, or of those in a list, and then those of the objects in it.
 fn section(path: &str, keys: &[Key], text: &mut String) {
     if !path.is_empty() {
         *text += &format!("\n## `{path}`\n");
@@ -63,7 +63,7 @@ fn section(path: &str, keys: &[Key], text: &mut String) {
         *text += &format!("| `{}` | {value} | {default} | {about} |\n", key.name);
     }
     for key in keys {
-        if let Value::Object(keys) = key.value {
+        if let Value::Object(keys) | Value::List(Value::Object(keys)) = &key.value {
             section(&key_path(path, key), keys, text);
         }
     }
@@ -83,6 +83,7 @@ fn shown(value: &Value, path: &str) -> String {
             format!("milliseconds, {least} to {most}, or such as `500ms`, `2s`, `5m`")
         }
         Value::Whole(range) => format!("{} to {}", range.start(), range.end()),
+        Value::Flag => "`true`, `false`".to_owned(),
         Value::List(of) => format!("list of {}", shown(of, path)),
         Value::Object(_) => format!("[object](#{})", path.replace('.', "").to_lowercase()),
     }

@@ -2,6 +2,8 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use super::tokens;
+
 /// A key of an object in the configuration.
 #[derive(Debug)]
 pub struct Key {
@@ -29,6 +31,8 @@ pub enum Value {
     Duration(RangeInclusive<Duration>),
     /// A whole number.
     Whole(RangeInclusive<u64>),
+    /// True or false.
+    Flag,
     /// A list.
     List(&'static Value),
     /// An object with these keys.
@@ -82,17 +86,17 @@ pub const ROOT: &[Key] = &[
         default: None,
         about: "How the service is asked.",
     },
+    Key { name: "tokens", value: Value::Object(tokens::KEYS), default: None, about: "What is taken for a token." },
     Key {
-        name: "tokens",
+        name: "headers",
         value: Value::Object(&[Key {
-            name: "maxBytes",
-            // Envoy refuses requests with more than 60 KiB of headers by default (`max_request_headers_kb`).
-            value: Value::Whole(1..=60 * 1024),
-            default: Some("8192"),
-            about: "The longest token, in bytes; a longer one is denied without being read.",
+            name: "stripToken",
+            value: Value::Flag,
+            default: Some("false"),
+            about: "The upstream does not get the token. One from the query it never gets, since paths are logged.",
         }]),
         default: None,
-        about: "What is taken for a token.",
+        about: "What is changed of a request that is let through.",
     },
     Key {
         name: "paths",

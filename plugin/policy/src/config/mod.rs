@@ -4,6 +4,7 @@ mod issue;
 mod keys;
 mod reader;
 mod schema;
+mod tokens;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, ROOT as KEYS, Value};
 use reader::{Issues, Reader, Refusal, string};
 pub use schema::schema;
+pub(crate) use tokens::Tokens;
 
 /// A configuration that has been checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +27,8 @@ pub struct Config {
     pub(crate) upstream: Upstream,
     pub(crate) bypass: Vec<PathPrefix>,
     pub(crate) ambiguous_paths: AmbiguousPaths,
-    pub(crate) max_token_bytes: usize,
+    pub(crate) tokens: Tokens,
+    pub(crate) strip_token: bool,
 }
 
 /// A configuration and what it should be warned about.
@@ -51,7 +54,6 @@ const DEFAULT_AUTHORIZE_URL: &str = "/authorize";
 /// What is never authorized where nothing is given: ACME challenges (RFC 8555, section 8.3).
 const DEFAULT_BYPASS: &str = "/.well-known/acme-challenge/";
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(2000);
-const DEFAULT_MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 impl Config {
     /// Reads the JSON text that the gateway hands to the plugin.
@@ -108,10 +110,11 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         authority = callout.optional("authority", issues, authority_of);
         callout.finish(issues);
     }
-    let mut max_token_bytes = None;
-    if let Some(tokens) = root.object("tokens", issues) {
-        max_token_bytes = tokens.whole("maxBytes", issues);
-        tokens.finish(issues);
+    let tokens = root.object("tokens", issues).map(|tokens| Tokens::read(&tokens, issues)).unwrap_or_default();
+    let mut strip_token = None;
+    if let Some(headers) = root.object("headers", issues) {
+        strip_token = headers.flag("stripToken", issues);
+        headers.finish(issues);
     }
     let mut ambiguous_paths = None;
     if let Some(paths) = root.object("paths", issues) {
@@ -151,9 +154,8 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         upstream: upstream?,
         bypass,
         ambiguous_paths,
-        max_token_bytes: max_token_bytes
-            .and_then(|bytes| usize::try_from(bytes).ok())
-            .unwrap_or(DEFAULT_MAX_TOKEN_BYTES),
+        tokens,
+        strip_token: strip_token.unwrap_or(false),
     })
 }
 

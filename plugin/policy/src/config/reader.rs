@@ -60,9 +60,7 @@ impl<'a> Reader<'a> {
         match read(value) {
             Ok(value) => Some(value),
             Err(refusal) => {
-                let mut path = self.child(written);
-                path.extend(refusal.below);
-                issues.errors.push(Issue { path, kind: refusal.kind });
+                self.refuse(written, refusal, issues);
                 None
             }
         }
@@ -73,6 +71,27 @@ impl<'a> Reader<'a> {
         let (written, value) = self.find(key, issues)?;
         let Some(Value::Object(keys)) = self.allowed(key) else { return None };
         Some(Reader::new(value, keys, self.child(written), self.compat, issues))
+    }
+
+    /// The objects of the list under `key`, to be read on.
+    pub(super) fn objects(&self, key: &'static str, issues: &mut Issues) -> Option<Vec<Reader<'a>>> {
+        let (written, value) = self.find(key, issues)?;
+        let Some(Value::List(Value::Object(keys))) = self.allowed(key) else { return None };
+        let Json::Array(items) = value else {
+            self.refuse(key, Refusal::wrong_type("a list of objects", value), issues);
+            return None;
+        };
+        let path = |index| self.child(written).into_iter().chain([Segment::Index(index)]).collect();
+        let objects = items.iter().enumerate();
+        Some(objects.map(|(index, item)| Reader::new(item, keys, path(index), self.compat, issues)).collect())
+    }
+
+    /// Whether what is under `key` is to be.
+    pub(super) fn flag(&self, key: &'static str, issues: &mut Issues) -> Option<bool> {
+        self.optional(key, issues, |json| match json {
+            Json::Bool(flag) => Ok(*flag),
+            other => Err(Refusal::wrong_type("true or false", other)),
+        })
     }
 
     /// The span of time under `key`.
@@ -107,6 +126,17 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reports what is wrong with the value of `key`.
+    pub(super) fn refuse(&self, key: &str, refusal: Refusal, issues: &mut Issues) {
+        let path = self.child(key).into_iter().chain(refusal.below).collect();
+        issues.errors.push(Issue { path, kind: refusal.kind });
+    }
+
+    /// Reports what is wrong with the object as a whole.
+    pub(super) fn refuse_whole(&self, refusal: Refusal, issues: &mut Issues) {
+        issues.errors.push(Issue { path: self.path.clone(), kind: refusal.kind });
+    }
+
     /// Reports the value that `keys` lead to as missing.
     pub(super) fn missing(&self, keys: &[&'static str], expected: &'static str, issues: &mut Issues) {
         let keys = keys.iter().map(|key| Segment::Key((*key).to_owned()));
@@ -115,7 +145,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reports the keys that there are not: errors, or warnings where the original ignored them.
-    pub(super) fn finish(self, issues: &mut Issues) {
+    pub(super) fn finish(&self, issues: &mut Issues) {
         for (key, _) in self.members {
             if self.keys.iter().any(|known| self.matches(key, known.name)) {
                 continue;

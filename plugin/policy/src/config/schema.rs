@@ -50,6 +50,7 @@ fn value(value: &Value) -> Map<String, JsonValue> {
             ("minimum", (*range.start()).into()),
             ("maximum", (*range.end()).into()),
         ]),
+        Value::Flag => members([("type", "boolean".into())]),
         Value::List(of) => members([("type", "array".into()), ("items", self::value(of).into())]),
         Value::Object(keys) => object(keys),
     }
@@ -89,6 +90,11 @@ mod tests {
             Value::Whole(range) => {
                 let allowed = vec![range.start().to_string(), range.end().to_string()];
                 (allowed, vec![(range.start() - 1).to_string(), (range.end() + 1).to_string(), "\"7\"".to_owned()])
+            }
+            Value::Flag => (vec!["true".to_owned(), "false".to_owned()], vec!["\"true\"".to_owned()]),
+            // Which keys go together the reader knows.
+            Value::List(of @ Value::Object(_)) => {
+                (Vec::new(), edges(of).1.into_iter().map(|item| format!("[{item}]")).collect())
             }
             Value::List(of) => {
                 let (allowed, refused) = edges(of);

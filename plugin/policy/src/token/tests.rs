@@ -3,7 +3,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use super::Token;
-use crate::{Denial, Request};
+use crate::{
+    Denial, Request,
+    source::{self, TokenSource},
+};
 
 fn jwt(header: &str, payload: &str) -> String {
     let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
@@ -16,12 +19,14 @@ fn valid() -> String {
 
 fn read(values: &[&[u8]]) -> Result<(), Denial> {
     let headers: Vec<_> = values.iter().map(|value| ("authorization".to_owned(), value.to_vec())).collect();
-    Token::from_request(Request::new(&headers), 1024).map(|_| ())
+    let sources = [TokenSource::bearer()];
+    let found = source::find(Request::new(&headers), &sources)?;
+    Token::read(found.text, 1024).map(|_| ())
 }
 
 fn at(payload: &str, seconds: u64) -> Result<(), Denial> {
-    let headers = [("authorization".to_owned(), format!("Bearer {}", jwt(r#"{"alg":"ES256"}"#, payload)).into_bytes())];
-    Token::from_request(Request::new(&headers), 1024)?.check_time(UNIX_EPOCH + Duration::from_secs(seconds))
+    let token = jwt(r#"{"alg":"ES256"}"#, payload);
+    Token::read(token.as_bytes(), 1024)?.check_time(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 #[test]
