@@ -39,7 +39,7 @@ pub enum RunError {
     /// The plugin ticks, calls out, calls foreign functions, logs or sends messages without end.
     #[error(
         "expected at most {MAX_MOMENTS} moments of the gateway's clock, {MAX_CALLOUTS} callouts and {MAX_KEPT_BYTES} bytes \
-         of log and of foreign calls; shorten the scenario"
+         of log, of foreign calls and on connections; shorten the scenario"
     )]
     Endless,
     /// The key that signs tokens could not be made.
@@ -97,7 +97,7 @@ struct Run<'a> {
     exchanges: Vec<BTreeMap<usize, Exchange>>,
     /// The same of TCP connections.
     connections: Vec<BTreeMap<usize, ObservedConnection>>,
-    /// How much has been logged and given to foreign functions, in bytes.
+    /// How much has been logged, given to foreign functions and sent on connections, in bytes.
     kept_bytes: usize,
     observed: Observed,
 }
@@ -220,13 +220,18 @@ impl<'a> Run<'a> {
     /// The gateway first, then the clients in the order in which they came.
     fn happen_until(&mut self, time: Duration) -> Result<(), RunError> {
         self.moments += 1;
-        if self.moments > MAX_MOMENTS || self.kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
-            return Err(RunError::Endless);
-        }
+        self.check_bounds()?;
         self.gateway.run_until(time);
         self.take_news(Vec::new());
         self.clients_act(time);
         self.settle();
+        Ok(())
+    }
+
+    fn check_bounds(&self) -> Result<(), RunError> {
+        if self.moments > MAX_MOMENTS || self.kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
+            return Err(RunError::Endless);
+        }
         Ok(())
     }
 
