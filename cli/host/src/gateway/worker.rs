@@ -7,6 +7,7 @@ use crate::{
     attributes::{ResponseFacts, StreamInfo},
     downstream,
     fault::Fault,
+    grpc_reply,
     headers::HeaderMap,
     plugin::{FailStrategy, Plugin},
     state::Effect,
@@ -87,9 +88,9 @@ impl Worker {
         let number = self.next_stream;
         self.next_stream += 1;
         let stages = self.stages();
-        let head = headers.first(b":method") == Some(b"HEAD");
+        let (head, grpc) = (headers.first(b":method") == Some(b"HEAD"), grpc_reply::is_asked_for(&headers));
         let info = StreamInfo::begun(self.vms.now());
-        self.streams.insert(number, Exchange { stages, head, info, ..Exchange::default() });
+        self.streams.insert(number, Exchange { stages, head, grpc, info, ..Exchange::default() });
         if let Some(refusal) = downstream::refusal(&headers) {
             if let Some(exchange) = self.streams.get_mut(&number) {
                 exchange.refused = downstream::logged(&headers, &refusal);
