@@ -10,7 +10,7 @@ use std::{
 };
 
 use gwauthz_host::{
-    FailStrategy, Gateway, HttpRequest, Module, Part, Plugin, Startup, Thread,
+    FailStrategy, Gateway, HeaderMap, HttpRequest, Module, Part, Plugin, Startup, Thread,
     envoy::{Entry, FailurePolicy, Listener, Plugin as Filter},
 };
 use serde_json::json;
@@ -223,6 +223,33 @@ fn envoy_and_the_embedded_gateway_treat_a_lost_vm_alike() {
         let mut embedded = gateway(chain.iter().map(|filter| plugin(filter, &module)), Startup::WorkersOnly);
         assert_eq!(real, lose_a_vm(&mut embedded), "{failure_policy:?}: Envoy, embedded");
         assert_eq!(real, [200, 503, later, 503, at_last], "{failure_policy:?}");
+    }
+}
+
+/// The gateway's own answers: to what it refuses itself, to a trap, and once the VM is lost.
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_answer_clients_of_grpc_alike() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = guest(folder.path(), "trap");
+    let chain = [Filter { configuration: "trap".to_owned(), ..filter("traps", "v", &file) }];
+    let around = Surroundings::start();
+    let envoy = envoy(&chain, &around);
+    let module = compiled(&file);
+    let mut embedded = gateway(chain.iter().map(|filter| plugin(filter, &module)), Startup::WorkersOnly);
+    let told = |status: u16, headers: &HeaderMap, body: &[u8]| {
+        let status_of_grpc = headers.first(b"grpc-status").map(|status| status.escape_ascii().to_string());
+        (status, status_of_grpc, body.escape_ascii().to_string())
+    };
+    for (path, expected) in
+        [("/refused#fragment", Some("13")), ("/first", None), ("/trap", Some("14")), ("/x", Some("14"))]
+    {
+        let request = Request::get(path).header("content-type", "application/grpc");
+        let real = request.send(envoy.listener(LISTENER)).expect("an answer");
+        let real = told(real.status(), &real.headers, &real.body);
+        let answer = embedded.request(&received(&request)).response;
+        assert_eq!(real.1.as_deref(), expected, "{path}");
+        assert_eq!(real, told(answer.status(), &answer.headers, &answer.body), "{path}: Envoy, embedded");
     }
 }
 
