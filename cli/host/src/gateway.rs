@@ -158,7 +158,9 @@ impl<W: World> Gateway<W> {
         let configured = self.configured;
         let number = self.workers.get_mut(worker).map_or(0, |worker| match configured {
             true => worker.open(headers, end),
-            false => worker.refuse(HttpResponse::new(500), "no configuration of its plugins has been accepted"),
+            false => {
+                worker.refuse(&headers, HttpResponse::new(500), "no configuration of its plugins has been accepted")
+            }
         });
         self.collect();
         StreamId { worker, number }

@@ -40,9 +40,13 @@ impl HeaderMap {
         self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// Appends a pair; the name is lowered, as HTTP/2 has it.
+    /// Appends a pair, a pseudo-header behind those that the map begins with; the name is lowered, as HTTP/2 has it.
     pub fn add(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.0.push((name.as_ref().to_ascii_lowercase(), value.as_ref().to_vec()));
+        let name = name.as_ref().to_ascii_lowercase();
+        let is_pseudo = |name: &[u8]| name.starts_with(b":");
+        let place =
+            if is_pseudo(&name) { self.0.iter().take_while(|(name, _)| is_pseudo(name)).count() } else { self.0.len() };
+        self.0.insert(place, (name, value.as_ref().to_vec()));
     }
 
     /// Puts `value` in the place of every value of `name`.
@@ -176,6 +180,14 @@ mod tests {
         map.replace(b"c", b"5");
         map.remove(b"B");
         assert_eq!(map, [("a", "4"), ("c", "5")].into_iter().collect());
+    }
+
+    #[test]
+    fn pseudo_headers_stay_in_front() {
+        let mut map: HeaderMap = [(":method", "GET"), ("a", "1")].into_iter().collect();
+        map.add(":path", "/");
+        map.add("b", "2");
+        assert_eq!(map, [(":method", "GET"), (":path", "/"), ("a", "1"), ("b", "2")].into_iter().collect());
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct LocalResponse {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+    /// The status that a client of gRPC gets; `None`: what the HTTP status means there.
+    pub grpc_status: Option<i32>,
 }
 
 /// The store's data: one VM.

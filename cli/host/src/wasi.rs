@@ -195,7 +195,8 @@ fn random_get(guest: &mut Guest<'_, '_>, buffer: u32, size: u32) -> Result<u32, 
     Ok(SUCCESS)
 }
 
-/// Standard output is logged at `info`, standard error at `error`.
+/// Standard output is logged at `info`, standard error at `error`, without the line break at the end. To write nothing logs
+/// nothing.
 fn fd_write(guest: &mut Guest<'_, '_>, fd: u32, vectors: u32, count: u32, written_out: u32) -> Result<u32, Stop> {
     let level = match fd {
         1 => LogLevel::Info,
@@ -213,7 +214,10 @@ fn fd_write(guest: &mut Guest<'_, '_>, fd: u32, vectors: u32, count: u32, writte
         }
     }
     let written = u32::try_from(text.len()).unwrap_or_default();
-    guest.state().log(level, String::from_utf8_lossy(&text).trim_end_matches('\n').to_owned());
+    if !text.is_empty() {
+        let line = text.strip_suffix(b"\n").unwrap_or(&text);
+        guest.state().log(level, String::from_utf8_lossy(line).into_owned());
+    }
     guest.write_u32(written_out, written)?;
     Ok(SUCCESS)
 }

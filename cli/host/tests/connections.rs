@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gwauthz_host::{
     CallOutcome, Compiler, Connection, ConnectionId, Disconnection, Gateway, GatewayConfig, HttpCall, HttpResponse,
-    Plugin, Received, Side, World,
+    Module, Plugin, Received, Side, World,
 };
 
 struct Services;
@@ -18,6 +18,11 @@ impl World for Services {
 
 /// A gateway that runs a guest with these functions.
 fn gateway(functions: &str) -> Gateway<Services> {
+    Gateway::start([Plugin::new(&module(functions), "")], GatewayConfig::default(), Services)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn module(functions: &str) -> Module {
     let module = format!(
         r#"(module
             (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
@@ -43,9 +48,7 @@ fn gateway(functions: &str) -> Gateway<Services> {
                     (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 16)))
             {functions})"#
     );
-    let module = Compiler::new(None).unwrap().compile(&wat::parse_str(module).unwrap()).unwrap();
-    Gateway::start([Plugin::new(&module, "")], GatewayConfig::default(), Services)
-        .unwrap_or_else(|error| panic!("{error}"))
+    Compiler::new(None).unwrap().compile(&wat::parse_str(module).unwrap()).unwrap()
 }
 
 fn got(bytes: &[u8], ended: bool) -> Received {
@@ -149,6 +152,21 @@ fn a_trap_closes_every_connection_and_those_to_come() {
         assert!(matches!(passed.ending, Some(Disconnection::Trapped(_))), "{:?}", passed.ending);
         assert_eq!((passed.to_upstream, passed.to_client), (got(b"", false), got(b"", false)));
     }
+}
+
+#[test]
+fn a_connection_keeps_its_plugin_over_an_update_and_no_longer() {
+    const GUEST: &str = r#"
+        (func (export "proxy_on_downstream_data") (param i32 i32 i32) (result i32) (call $say (local.get 1)) (i32.const 0))
+        (func (export "proxy_on_done") (param $context i32) (result i32)
+            ;; Of the root context.
+            (if (i32.eq (local.get 0) (i32.const 1)) (then (call $say (i32.const 9)))) (i32.const 1))"#;
+    let mut gateway = gateway(GUEST);
+    let connection = gateway.connect(0);
+    gateway.update([Plugin::new(&module(GUEST), "new")]).unwrap();
+    gateway.transfer(connection, Side::Client, b"one", false);
+    assert!(gateway.connection(connection).unwrap().ending.is_none());
+    assert_eq!(said(&gateway.disconnect(connection)), "39");
 }
 
 #[test]

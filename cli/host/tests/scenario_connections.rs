@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use gwauthz_host::{
     Compiler, Disconnection, Module, Profile, Side,
-    scenario::{Failure, Observed, ObservedConnection, Scenario, record, run},
+    scenario::{Failure, Observed, ObservedConnection, RunError, Scenario, record, run},
 };
 
 /// A guest that asks `authz` about each new connection, and holds it until the reply, or for ever where that has a body. It
@@ -154,6 +154,13 @@ fn a_gateway_whose_plugin_refuses_closes_connections() {
         run(&scenario("steps: [{connection: {client: [send: a]}}]\n"), b"{}", &module, Profile::Envoy).unwrap();
     let connection = &observed.connections[0][0];
     assert_eq!((got(connection), &connection.ending), (gets("", ""), &Some(Disconnection::Closed)));
+}
+
+#[test]
+fn what_connections_carry_is_bounded() {
+    let steps = format!("steps: [{{connection: {{times: 10000, client: [send: {}]}}}}]\n", "a".repeat(2048));
+    let error = run(&scenario(&steps), b"{}", &GUEST, Profile::Envoy).unwrap_err();
+    assert!(matches!(error, RunError::Endless), "{error}");
 }
 
 const SPEAKS: &str = "client: [send: ab, awaitEnd], upstream: [receive: ab, sendBase64: Y/8=]";

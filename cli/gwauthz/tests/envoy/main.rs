@@ -16,6 +16,7 @@ mod outcome;
 mod plugin;
 mod real;
 mod request;
+mod rust_guests;
 mod scenarios;
 mod services;
 mod surroundings;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::{
     real::{RealEnvoy, listener},
     request::PATIENCE,
-    traces::{calls_of, guests, parting},
+    traces::{calls_of, guests, logged, parting},
 };
 
 /// What a client does, each thing a moment behind the one before.
@@ -80,8 +80,8 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_on_connections() {
     assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
 }
 
-/// The calls of Envoy's only worker, then what each side of each connection got.
-fn real(module: &Path) -> Vec<String> {
+/// The calls of Envoy's only worker and what was logged there, then what each side of each connection got.
+pub(crate) fn real(module: &Path) -> Vec<String> {
     let upstream = Upstream::start().expect("an upstream");
     let listener = Listener { protocol: Protocol::Tcp, ..listener("tcp", module, &json!({}), false) };
     let envoy = RealEnvoy::start(vec![listener], &[("upstream", upstream.address)]);
@@ -171,14 +171,14 @@ fn serve(mut stream: TcpStream, got: &Mutex<Vec<u8>>) -> io::Result<()> {
     }
 }
 
-/// The calls of the embedded gateway's only worker, then what each side of each connection got.
-fn embedded(module: &Path) -> Vec<String> {
+/// The same of the embedded gateway.
+pub(crate) fn embedded(module: &Path) -> Vec<String> {
     let compiler = Compiler::new(None).expect("a compiler");
     let module = compiler.compile(&fs::read(module).expect("read the module")).expect("a module");
     let config =
         GatewayConfig { clock: VirtualClock::starting_at(SystemTime::now()), trace: true, ..GatewayConfig::default() };
     let mut gateway = Gateway::start([Plugin::new(&module, "{}")], config, Nobody).expect("a gateway");
-    let mut got = Vec::new();
+    let (mut lines, mut got) = (Vec::new(), Vec::new());
     for steps in CONNECTIONS {
         let connection = gateway.connect(0);
         let mut seen = 0;
@@ -201,10 +201,11 @@ fn embedded(module: &Path) -> Vec<String> {
             gateway.run_until(until);
         }
         let connection = gateway.disconnect(connection);
+        lines.extend(connection.logs);
         let to_client = if resets { Vec::new() } else { connection.to_client.bytes };
         got.push(received(&to_client, &connection.to_upstream.bytes));
     }
-    gateway.take_trace().into_iter().map(|line| line.call).chain(got).collect()
+    gateway.take_trace().into_iter().map(|line| line.call).chain(logged(&lines)).chain(got).collect()
 }
 
 /// The upstream does what it does with what it has not `seen` yet.

@@ -2,7 +2,7 @@
 //! records. The guests of fixtures/guests leave out what cli/host/ENVOY.md lists.
 
 use std::{
-    fs,
+    env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -12,7 +12,7 @@ use std::{
 
 use gwauthz_host::{
     CallOutcome, Compiler, Gateway, GatewayConfig, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStream, HttpCall,
-    HttpRequest, HttpResponse, Module, Part, Plugin, Startup, Thread, VirtualClock, World,
+    HttpRequest, HttpResponse, LogLevel, LogLine, Module, Part, Plugin, Startup, Thread, VirtualClock, World,
     envoy::{Entry, NOBODY},
 };
 use serde_json::{Value, json};
@@ -86,8 +86,8 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_assemblyscript() {
     assert_eq!(difference(&module, &json!({}), &requests), None);
 }
 
-/// Guests by name: each file of a folder in fixtures/guests, behind the prelude but for those that are whole modules, or
-/// the one that `GWAUTHZ_GUEST` names.
+/// Guests by name: each file of a folder in fixtures/guests, behind the prelude but for those that are whole modules, as
+/// far as they are [`chosen`].
 pub(crate) fn guests(kind: &str) -> Vec<(String, String)> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests"));
     let prelude = fs::read_to_string(folder.join("prelude.wat")).expect("the prelude");
@@ -95,9 +95,7 @@ pub(crate) fn guests(kind: &str) -> Vec<(String, String)> {
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).expect("the guests").map(|entry| entry.expect("an entry").path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "wat") && !file.ends_with("prelude.wat"));
-    if let Ok(only) = std::env::var("GWAUTHZ_GUEST") {
-        files.retain(|file| file.file_stem().is_some_and(|name| *name == *only));
-    }
+    files.retain(|file| file.file_stem().is_some_and(|name| chosen(&name.to_string_lossy())));
     files.sort();
     files
         .into_iter()
@@ -108,6 +106,11 @@ pub(crate) fn guests(kind: &str) -> Vec<(String, String)> {
             (name, if whole { body } else { format!("(module\n{prelude}\n{body})") })
         })
         .collect()
+}
+
+/// Whether a guest is the one that `GWAUTHZ_GUEST` names, if it names one.
+pub(crate) fn chosen(name: &str) -> bool {
+    env::var("GWAUTHZ_GUEST").map_or(true, |only| only == name)
 }
 
 /// How many lines are shown before and behind the first one that differs.
@@ -131,8 +134,8 @@ pub(crate) fn parting(real: &[String], embedded: &[String]) -> Option<String> {
     Some(format!("they part at call {parting}; Envoy:\n  {}\nembedded:\n  {}", around(real), around(embedded)))
 }
 
-/// The calls of Envoy's only worker, then what its clients got.
-fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
+/// The calls of Envoy's only worker and what was logged there, then what its clients got.
+pub(crate) fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let around = Surroundings::start();
     let mut listener = listener(LISTENER, module, plugin_config, false);
     // As in the embedded gateway: it is one of the properties.
@@ -168,17 +171,21 @@ impl Surroundings {
     }
 }
 
-/// Sends requests through Envoy's only worker, whose chain has so many plugins; its calls, then what the clients got.
+/// Sends requests through Envoy's only worker, whose chain has so many plugins; its calls and what was logged there, then
+/// what the clients got.
 pub(crate) fn observed(envoy: &RealEnvoy, plugins: usize, requests: &[Request]) -> Vec<String> {
     let answers: Vec<_> = requests
         .iter()
         // A guest may close the stream without an answer.
-        .map(|request| answered(request.send(envoy.listener(LISTENER)).map_or(0, |answer| answer.status())))
+        .map(|request| match request.send(envoy.listener(LISTENER)) {
+            Some(answer) => answered(answer.status(), &answer.body),
+            None => answered(0, b""),
+        })
         .collect();
     calls_of(envoy, plugins * requests.len()).into_iter().chain(answers).collect()
 }
 
-/// The calls of Envoy's only worker, once so many contexts have come to their end.
+/// The calls of Envoy's only worker and what was logged there, once so many contexts have come to their end.
 pub(crate) fn calls_of(envoy: &RealEnvoy, contexts: usize) -> Vec<String> {
     let deadline = Instant::now() + LOGGED;
     loop {
@@ -191,20 +198,28 @@ pub(crate) fn calls_of(envoy: &RealEnvoy, contexts: usize) -> Vec<String> {
     }
 }
 
-/// The calls of the only thread besides the main one.
+/// The calls of the only thread besides the main one, then what was logged there.
 fn worker(log: &[Entry]) -> Vec<String> {
-    calls(log, |is_main| !is_main)
+    let main = main_thread(log);
+    let lines = log.iter().filter(|entry| Some(entry.thread) != main);
+    let lines = lines.filter_map(|entry| Some(line(entry.level, entry.plugin_message()?)));
+    calls(log, |is_main| !is_main).into_iter().chain(lines).collect()
 }
 
-/// The calls of the main thread, which makes the first, or of the others.
+/// The calls of the main thread or of the others.
 pub(crate) fn calls(log: &[Entry], of: impl Fn(bool) -> bool) -> Vec<String> {
-    let calls: Vec<_> = log.iter().filter_map(|entry| Some((entry.thread, entry.call()?))).collect();
-    let main = calls.first().map(|(thread, _)| *thread);
-    calls.into_iter().filter(|(thread, _)| of(Some(*thread) == main)).map(|(_, call)| call.to_owned()).collect()
+    let main = main_thread(log);
+    let entries = log.iter().filter(|entry| of(Some(entry.thread) == main));
+    entries.filter_map(|entry| entry.call().map(str::to_owned)).collect()
 }
 
-/// The calls of the embedded gateway's only worker, then what its clients got.
-fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
+/// The thread that makes the first call.
+fn main_thread(log: &[Entry]) -> Option<u32> {
+    log.iter().find(|entry| entry.call().is_some()).map(|entry| entry.thread)
+}
+
+/// The calls of the embedded gateway's only worker and what was logged there, then what its clients got.
+pub(crate) fn embedded(module: &Path, plugin_config: &Value, requests: &[Request]) -> Vec<String> {
     let plugin = Plugin::new(&compiled(module), plugin_config.to_string());
     let plugin = Plugin { name: "gwauthz".to_owned(), ..plugin };
     let mut gateway = gateway([plugin], Startup::AsEnvoy);
@@ -231,9 +246,9 @@ pub(crate) fn gateway(chain: impl IntoIterator<Item = Plugin>, startup: Startup)
     gateway.with_clusters([AUTHORIZATION_CLUSTER, REFUSING_CLUSTER, GRPC_CLUSTER].map(str::to_owned))
 }
 
-/// Sends requests through an embedded gateway; what the clients got.
+/// Sends requests through an embedded gateway; what was logged on its only worker, then what the clients got.
 pub(crate) fn sent(gateway: &mut Gateway<Services>, requests: &[Request]) -> Vec<String> {
-    let mut answers = Vec::new();
+    let (mut lines, mut answers) = (Vec::new(), Vec::new());
     for request in requests {
         let HttpRequest { headers, body } = received(request);
         let stream = gateway.open(0, headers, body.is_empty());
@@ -249,14 +264,27 @@ pub(crate) fn sent(gateway: &mut Gateway<Services>, requests: &[Request]) -> Vec
         {
             gateway.run_until(time);
         }
-        answers.push(answered(gateway.close(stream).response.status()));
+        let outcome = gateway.close(stream);
+        lines.extend(outcome.logs);
+        answers.push(answered(outcome.response.status(), &outcome.response.body));
     }
-    answers
+    lines.extend(gateway.take_logs());
+    logged(&lines).chain(answers).collect()
+}
+
+/// Further lines of a trace: what was logged on the only worker.
+pub(crate) fn logged(lines: &[LogLine]) -> impl Iterator<Item = String> {
+    let worker = lines.iter().filter(|line| line.thread == Thread::Worker(0));
+    worker.map(|logged| line(logged.level, &logged.message))
+}
+
+fn line(level: LogLevel, text: &str) -> String {
+    format!("[log] {level:?}: {text}")
 }
 
 /// A further line of a trace: what the client got, 0 for no answer.
-fn answered(status: u16) -> String {
-    format!("[gateway->client] {status}")
+fn answered(status: u16, body: &[u8]) -> String {
+    format!("[gateway->client] {status} {}", body.escape_ascii())
 }
 
 /// The services of [`real`], for the embedded gateway.

@@ -1,9 +1,9 @@
 //! Every call between gateway and guest on messages with trailers, both ways: HTTP/1.1's chunked coding.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use gwauthz_host::{
-    Gateway, GatewayConfig, HeaderMap, HttpRequest, HttpResponse, Part, Plugin, Startup, Thread, World,
+    Gateway, GatewayConfig, HeaderMap, HttpRequest, HttpResponse, Outcome, Part, Plugin, Startup, Thread, World,
     envoy::{Reaction, Service},
 };
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::{
     embedded::received,
     real::{RealEnvoy, listener},
     request::Request,
-    traces::{LISTENER, calls_of, compiled, guests, parting},
+    traces::{LISTENER, calls_of, compiled, guests, logged, parting},
 };
 
 const RESPONSE: &[u8] = b"HTTP/1.1 200 Told\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-u: 1\r\n\r\n";
@@ -33,21 +33,29 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_with_trailers() {
             let file = folder.path().join(&name);
             let module = wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
             fs::write(&file, module).expect("write the guest");
-            let upstream = Service::start(|_| Reaction::Reply(Duration::ZERO, RESPONSE.to_vec())).expect("an upstream");
-            let listener = listener(LISTENER, &file, &json!({}), false);
-            let envoy = RealEnvoy::start(vec![listener], &[("upstream", upstream.address())]);
-            let answer = request().send(envoy.listener(LISTENER)).expect("an answer");
-            let mut real = calls_of(&envoy, 1);
-            real.push(received_by_client(answer.status(), &answer.body, &answer.trailers));
-            let mut gateway = gateway(Plugin::new(&compiled(&file), "{}"));
-            let outcome = send(&mut gateway);
-            let calls = gateway.take_trace().into_iter().filter(|line| line.thread == Thread::Worker(0));
-            let mut embedded: Vec<_> = calls.map(|line| line.call).collect();
-            embedded.push(received_by_client(outcome.status(), &outcome.body, &outcome.trailers));
-            parting(&real, &embedded).map(|difference| format!("{name}: {difference}"))
+            parting(&real(&file), &embedded(&file)).map(|difference| format!("{name}: {difference}"))
         })
         .collect();
     assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
+}
+
+/// The calls of Envoy's only worker and what was logged there, then what its client got.
+pub(crate) fn real(module: &Path) -> Vec<String> {
+    let upstream = Service::start(|_| Reaction::Reply(Duration::ZERO, RESPONSE.to_vec())).expect("an upstream");
+    let listener = listener(LISTENER, module, &json!({}), false);
+    let envoy = RealEnvoy::start(vec![listener], &[("upstream", upstream.address())]);
+    let answer = request().send(envoy.listener(LISTENER)).expect("an answer");
+    let answer = received_by_client(answer.status(), &answer.body, &answer.trailers);
+    calls_of(&envoy, 1).into_iter().chain([answer]).collect()
+}
+
+/// The same of the embedded gateway.
+pub(crate) fn embedded(module: &Path) -> Vec<String> {
+    let mut gateway = gateway(Plugin::new(&compiled(module), "{}"));
+    let Outcome { response, logs, .. } = send(&mut gateway);
+    let answer = received_by_client(response.status(), &response.body, &response.trailers);
+    let calls = gateway.take_trace().into_iter().filter(|line| line.thread == Thread::Worker(0));
+    calls.map(|line| line.call).chain(logged(&logs)).chain([answer]).collect()
 }
 
 /// A further line of a trace.
@@ -60,7 +68,7 @@ fn gateway(plugin: Plugin) -> Gateway<Upstream> {
     Gateway::start([plugin], config, Upstream).expect("a gateway")
 }
 
-fn send(gateway: &mut Gateway<Upstream>) -> HttpResponse {
+fn send(gateway: &mut Gateway<Upstream>) -> Outcome {
     let mut headers = received(&request()).headers;
     // Of the connection, not of the message.
     headers.remove(b"transfer-encoding");
@@ -74,7 +82,7 @@ fn send(gateway: &mut Gateway<Upstream>) -> HttpResponse {
     {
         gateway.run_until(time);
     }
-    gateway.close(stream).response
+    gateway.close(stream)
 }
 
 /// What answers with [`RESPONSE`].

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{headers::HeaderMap, plugin::Plugin, state::Stream};
+use crate::{grpc_reply, headers::HeaderMap, plugin::Plugin, state::Stream};
 
 use super::{
     Attribute, AttributeValue, Group, Metadata, Node, Surroundings,
@@ -176,7 +176,7 @@ fn response(name: &[u8], stream: &Stream, facts: &StreamFacts) -> Option<Attribu
             match told {
                 // An invalid one.
                 Some(told) => Some(Attribute::Value(std::str::from_utf8(told).ok()?.parse().unwrap_or(-1_i64).into())),
-                None => integer(grpc_status(facts.response.as_ref()?.code)),
+                None => integer(grpc_reply::meaning_of(facts.response.as_ref()?.code)),
             }
         }
         b"headers" => Some(joined(headers)),
@@ -185,18 +185,6 @@ fn response(name: &[u8], stream: &Stream, facts: &StreamFacts) -> Option<Attribu
         b"total_size" => size(bytes_of(headers) + bytes_of(trailers) + facts.sent),
         b"backend_latency" => duration(facts.answered?.saturating_sub(facts.forwarded?)),
         _ => None,
-    }
-}
-
-/// What a status of HTTP means in gRPC (`http-grpc-status-mapping.md` of gRPC, and 2 for all that it leaves out).
-fn grpc_status(code: u32) -> u32 {
-    match code {
-        400 => 13,
-        401 => 16,
-        403 => 7,
-        404 => 12,
-        429 | 502 | 503 | 504 => 14,
-        _ => 2,
     }
 }
 

@@ -25,7 +25,7 @@ impl Worker {
             return;
         }
         exchange.answered_in_callback = exchange.decoding;
-        let response = local.response(exchange.head);
+        let response = exchange.reply_of_plugin(&local);
         self.answer(stream, response, Ending::Answered(local));
     }
 
@@ -38,7 +38,8 @@ impl Worker {
         if exchange.response.headers.is_some() {
             self.finish(stream, Ending::Trapped(fault));
         } else {
-            self.answer(stream, HttpResponse::new(503), Ending::Trapped(fault));
+            let response = exchange.reply(HttpResponse::new(503));
+            self.answer(stream, response, Ending::Trapped(fault));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     attributes::StreamInfo,
+    grpc_reply::grpc_reply,
     headers::HeaderMap,
     state::{LocalResponse, Message, Stream},
     world::HttpResponse,
@@ -36,6 +37,8 @@ pub(super) struct Exchange {
     pub(super) request_complete: bool,
     /// Whether the client asked for headers alone.
     pub(super) head: bool,
+    /// Whether the client speaks gRPC.
+    pub(super) grpc: bool,
     pub(super) ending: Option<Ending>,
     pub(super) info: StreamInfo,
     pub(super) cost: Cost,
@@ -71,8 +74,22 @@ pub(super) struct Spot {
 }
 
 impl Exchange {
+    /// The plugin's own answer, as the client gets it.
+    pub(super) fn reply_of_plugin(&self, local: &LocalResponse) -> HttpResponse {
+        let reply = local.response(self.head);
+        if self.grpc { grpc_reply(reply, local.grpc_status) } else { reply }
+    }
+
+    /// The gateway's own answer, as the client gets it.
+    pub(super) fn reply(&self, reply: HttpResponse) -> HttpResponse {
+        if self.grpc { grpc_reply(reply, None) } else { reply }
+    }
+
     /// What became of it.
     pub(super) fn outcome(self) -> Outcome {
+        // The client of a stream without an answer sees Envoy's own idle time-out, which tells whose fault it was.
+        let timed_out =
+            self.reply(HttpResponse::made_up(if self.request_complete { 504 } else { 408 }, "stream timeout"));
         let ending = self.ending.unwrap_or(Ending::Hung);
         let Self { request, response: passed, refusal, cost, .. } = self;
         let response = match (&ending, refusal, passed.headers) {
@@ -80,10 +97,7 @@ impl Exchange {
             (Ending::Served | Ending::Answered(_) | Ending::Trapped(_), None, Some(headers)) => {
                 HttpResponse { headers, body: passed.body, trailers: passed.trailers }
             }
-            // The client of a stream without an answer sees Envoy's own idle time-out, which tells whose fault it was.
-            (Ending::Hung | Ending::Trapped(_), None, _) => {
-                HttpResponse::made_up(if self.request_complete { 504 } else { 408 }, "stream timeout")
-            }
+            (Ending::Hung | Ending::Trapped(_), None, _) => timed_out,
             _ => HttpResponse::default(),
         };
         let forwarded = request.ended.then(|| request.request());
@@ -128,7 +142,7 @@ impl Spot {
 
 impl LocalResponse {
     /// What Envoy makes of it: a length, and plain text where the plugin named no type.
-    pub(super) fn response(&self, head: bool) -> HttpResponse {
+    fn response(&self, head: bool) -> HttpResponse {
         let mut headers: HeaderMap = [(":status", self.status.to_string())].into_iter().collect();
         self.headers.iter().for_each(|(name, value)| headers.add(name, value));
         if !self.body.is_empty() {

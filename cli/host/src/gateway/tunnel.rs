@@ -19,6 +19,8 @@ pub(super) struct Tunnel {
     connection: Connection,
     /// The number of the plugin's VM, and the connection's context there; `None` where no plugin is in its way.
     seat: Option<(u32, u32)>,
+    /// The VM and the root context that are kept for it.
+    kept: Option<(u32, u32)>,
     /// What happens behind a new connection that the plugin holds: it is seen once the plugin lets go.
     unseen: Option<Vec<Arrival>>,
     downstream: Progress,
@@ -47,13 +49,19 @@ impl Worker {
         let number = self.next_stream;
         self.next_stream += 1;
         self.tunnels.insert(number, Tunnel::default());
-        let Some(stage) = self.stages().into_iter().next() else {
+        let mut stages = self.stages().into_iter();
+        let first = stages.next();
+        for further in stages.filter(|stage| stage.context.is_some()) {
+            self.vms.exit(further.vm, further.root);
+        }
+        let Some(stage) = first else {
             self.reach(number);
             return number;
         };
         let (vm, root) = (stage.vm, stage.root);
-        if let (Some(tunnel), context) = (self.tunnel(number), stage.context.unwrap_or_default()) {
-            tunnel.seat = Some((vm, context));
+        if let Some(tunnel) = self.tunnel(number) {
+            tunnel.seat = Some((vm, stage.context.unwrap_or_default()));
+            tunnel.kept = stage.context.map(|_| (vm, root));
         }
         let Some(context) = stage.context else {
             self.trap(number);
@@ -233,6 +241,14 @@ impl Worker {
             vm.state().connections.remove(&context);
             Ok(())
         });
+        self.leave_plugin(number);
+    }
+
+    /// The plugin is done with a connection.
+    fn leave_plugin(&mut self, number: u32) {
+        if let Some((vm, root)) = self.tunnels.get_mut(&number).and_then(|tunnel| tunnel.kept.take()) {
+            self.vms.exit(vm, root);
+        }
     }
 
     /// The plugin's VM is lost: the connection is closed.
@@ -242,6 +258,7 @@ impl Worker {
         if let (Some(tunnel), Some(fault)) = (self.tunnel(number), fault) {
             tunnel.connection.ending = Some(Disconnection::Trapped(fault));
         }
+        self.leave_plugin(number);
     }
 
     /// A connection that is open.

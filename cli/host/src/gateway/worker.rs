@@ -7,6 +7,7 @@ use crate::{
     attributes::{ResponseFacts, StreamInfo},
     downstream,
     fault::Fault,
+    grpc_reply,
     headers::HeaderMap,
     plugin::{FailStrategy, Plugin},
     state::Effect,
@@ -87,13 +88,13 @@ impl Worker {
         let number = self.next_stream;
         self.next_stream += 1;
         let stages = self.stages();
-        let head = headers.first(b":method") == Some(b"HEAD");
+        let (head, grpc) = (headers.first(b":method") == Some(b"HEAD"), grpc_reply::is_asked_for(&headers));
         let info = StreamInfo::begun(self.vms.now());
-        self.streams.insert(number, Exchange { stages, head, info, ..Exchange::default() });
+        self.streams.insert(number, Exchange { stages, head, grpc, info, ..Exchange::default() });
         if let Some(refusal) = downstream::refusal(&headers) {
             if let Some(exchange) = self.streams.get_mut(&number) {
                 exchange.refused = downstream::logged(&headers, &refusal);
-                exchange.refusal = Some(refusal.response());
+                exchange.refusal = Some(exchange.reply(refusal.response()));
             }
             self.finish(number, Ending::Refused(refusal.why));
             self.carry_out_effects();
@@ -104,11 +105,13 @@ impl Worker {
     }
 
     /// As [`Self::open`], where the gateway itself answers.
-    pub(super) fn refuse(&mut self, response: HttpResponse, why: &'static str) -> u32 {
+    pub(super) fn refuse(&mut self, headers: &HeaderMap, response: HttpResponse, why: &'static str) -> u32 {
         let number = self.next_stream;
         self.next_stream += 1;
-        let (refusal, ending) = (Some(response), Some(Ending::Refused(why)));
-        self.streams.insert(number, Exchange { refusal, ending, ..Exchange::default() });
+        let mut exchange = Exchange { grpc: grpc_reply::is_asked_for(headers), ..Exchange::default() };
+        exchange.refusal = Some(exchange.reply(response));
+        exchange.ending = Some(Ending::Refused(why));
+        self.streams.insert(number, exchange);
         number
     }
 

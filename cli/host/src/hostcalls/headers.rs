@@ -2,8 +2,9 @@
 
 use crate::{
     abi::{MapType, Status},
-    guest::{Guest, HostResult},
+    guest::{Guest, HostResult, Stop},
     headers::HeaderMap,
+    inline_headers::{self, kept_as},
     state::{Stream, VmState},
 };
 
@@ -31,7 +32,8 @@ pub(super) fn get_header_map_pairs(guest: &mut Guest<'_, '_>, map: u32, data_out
 /// The whole map; what is malformed counts as nothing, as in Envoy.
 pub(super) fn set_header_map_pairs(guest: &mut Guest<'_, '_>, map: u32, data: u32, size: u32) -> HostResult {
     let wire = guest.read(data, size)?;
-    *writable(guest.state(), map)? = HeaderMap::decode(&wire).unwrap_or_default();
+    let pairs = HeaderMap::decode(&wire).unwrap_or_default();
+    *writable(guest.state(), map)? = inline_headers::gathered(MapType::try_from(map)?, &pairs);
     Ok(())
 }
 
@@ -44,7 +46,7 @@ pub(super) fn get_header_map_value(
     data_out: u32,
     size_out: u32,
 ) -> HostResult {
-    let key = guest.read(key, key_size)?;
+    let key = read_name(guest, map, key, key_size)?;
     let map = readable(guest.state(), map)?.ok_or(Status::BadArgument)?;
     let value = map.first(&key).ok_or(Status::NotFound)?.to_vec();
     guest.give(&value, data_out, size_out)
@@ -59,10 +61,11 @@ pub(super) fn add_header_map_value(
     value_size: u32,
 ) -> HostResult {
     let (key, value) = (guest.read(key, key_size)?, guest.read(value, value_size)?);
-    writable(guest.state(), map)?.add(key, value);
+    inline_headers::add(writable(guest.state(), map)?, MapType::try_from(map)?, &key, &value);
     Ok(())
 }
 
+/// The new value goes to the end, as in Envoy; that of a pseudo-header behind the other pseudo-headers.
 pub(super) fn replace_header_map_value(
     guest: &mut Guest<'_, '_>,
     map: u32,
@@ -71,15 +74,23 @@ pub(super) fn replace_header_map_value(
     value: u32,
     value_size: u32,
 ) -> HostResult {
-    let (key, value) = (guest.read(key, key_size)?, guest.read(value, value_size)?);
-    writable(guest.state(), map)?.replace(&key, &value);
+    let (key, value) = (read_name(guest, map, key, key_size)?, guest.read(value, value_size)?);
+    let map = writable(guest.state(), map)?;
+    map.remove(&key);
+    map.add(key, value);
     Ok(())
 }
 
 pub(super) fn remove_header_map_value(guest: &mut Guest<'_, '_>, map: u32, key: u32, key_size: u32) -> HostResult {
-    let key = guest.read(key, key_size)?;
+    let key = read_name(guest, map, key, key_size)?;
     writable(guest.state(), map)?.remove(&key);
     Ok(())
+}
+
+/// The name of a header, as the map has it.
+fn read_name(guest: &mut Guest<'_, '_>, map: u32, key: u32, key_size: u32) -> Result<Vec<u8>, Stop> {
+    let name = guest.read(key, key_size)?;
+    Ok(kept_as(MapType::try_from(map)?, name))
 }
 
 /// The map to read; `None` where it is not there at this moment.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    abi::Status,
+    abi::{MapType, Status},
     guest::{Guest, HostResult},
     headers::HeaderMap,
+    inline_headers::gathered,
     state::{Behalf, Dispatched},
     world::HttpCall,
 };
@@ -32,6 +33,7 @@ pub(super) fn http_call(
     let upstream = guest.read_text(upstream, upstream_size)?;
     // What is malformed counts as nothing, as in Envoy.
     let headers = HeaderMap::decode(&guest.read(headers, headers_size)?).unwrap_or_default();
+    let headers = gathered(MapType::HttpRequestHeaders, &headers);
     let body = guest.read(body, body_size)?;
     let trailers = HeaderMap::decode(&guest.read(trailers, trailers_size)?).unwrap_or_default();
     // Envoy tries the pointer before anything else.

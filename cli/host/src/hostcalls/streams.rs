@@ -2,14 +2,17 @@
 //! returned: the guest is never entered again from here.
 
 use crate::{
-    abi::{Status, StreamType},
+    abi::{MapType, Status, StreamType},
     guest::{Guest, HostResult},
     headers::HeaderMap,
+    inline_headers::gathered,
     state::{Effect, LocalResponse},
 };
 
 /// The bound on what one callback may ask for.
 const MAX_EFFECTS: usize = 4096;
+/// What stands for none in the ABI.
+const NO_GRPC_STATUS: i32 = -1;
 
 /// Where there is nothing to go on with, Envoy says OK all the same.
 pub(super) fn continue_stream(guest: &mut Guest<'_, '_>, stream: u32) -> HostResult {
@@ -53,14 +56,16 @@ pub(super) fn send_local_response(
     body_size: u32,
     headers: u32,
     headers_size: u32,
-    _grpc_status: u32,
+    grpc_status: u32,
 ) -> HostResult {
     // Envoy keeps them in one word, as its access log shows them.
     let details = guest.read_text(details, details_size)?.replace([' ', '\t', '\n', '\r', '\x0b', '\x0c'], "_");
     let body = guest.read(body, body_size)?;
     // What is malformed counts as nothing, as in Envoy.
     let headers = HeaderMap::decode(&guest.read(headers, headers_size)?).unwrap_or_default();
-    on_stream(guest, Effect::Answer(LocalResponse { status, details, headers, body }))
+    let headers = gathered(MapType::HttpResponseHeaders, &headers);
+    let grpc_status = Some(grpc_status.cast_signed()).filter(|status| *status != NO_GRPC_STATUS);
+    on_stream(guest, Effect::Answer(LocalResponse { status, details, headers, body, grpc_status }))
 }
 
 /// The plugin goes on with a direction, and lets go of the request, whichever direction it is.

@@ -1,6 +1,6 @@
 //! What the two sides of a scenario's TCP connection do, one thing behind the other.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use super::{
     content::message_bytes,
@@ -20,18 +20,18 @@ pub(super) enum Act {
 
 impl TcpConnection {
     /// What the client does, to its end.
-    pub(super) fn client_acts(&self) -> VecDeque<Act> {
+    pub(super) fn client_acts(&self) -> Rc<[Act]> {
         acts(&self.client)
     }
 
     /// What the upstream does, to its end.
-    pub(super) fn upstream_acts(&self) -> VecDeque<Act> {
+    pub(super) fn upstream_acts(&self) -> Rc<[Act]> {
         acts(self.upstream.as_deref().unwrap_or(&[TcpAct::AwaitEnd]))
     }
 }
 
 /// With the end that stands behind everything.
-fn acts(acts: &[TcpAct]) -> VecDeque<Act> {
+fn acts(acts: &[TcpAct]) -> Rc<[Act]> {
     let ends = acts.iter().any(|act| matches!(act, TcpAct::End | TcpAct::Reset));
     acts.iter().map(Act::of).chain((!ends).then_some(Act::End)).collect()
 }
@@ -67,7 +67,7 @@ mod tests {
     fn a_side_ends_behind_everything() {
         let acts = |text: &str| {
             let connection: TcpConnection = serde_saphyr::from_str(text).unwrap();
-            (Vec::from(connection.client_acts()), Vec::from(connection.upstream_acts()))
+            (connection.client_acts().to_vec(), connection.upstream_acts().to_vec())
         };
         assert_eq!(acts("{}"), (vec![Act::End], vec![Act::AwaitEnd, Act::End]));
         let (client, upstream) = acts("{client: [sendBase64: YQ==, end, receive: b], upstream: [send: b, reset]}");

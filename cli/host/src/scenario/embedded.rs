@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     compiler::Module,
     foreign::ForeignCall,
-    gateway::{Ending, Gateway, StreamId},
+    gateway::{Gateway, StreamId},
     logs::LogLine,
     metrics::{MetricReading, MetricValue},
     module::ModuleError,
@@ -20,13 +20,13 @@ use crate::{
 };
 
 use super::{
-    format::{Request, Scenario, Step},
+    format::{Scenario, Step},
     observed::{Exchange, Observed, ObservedCallout, ObservedConnection, State},
     services::{Asked, Journal, Mark, Services},
     timeline::{News, Recorder, Timeline},
     token::{KeyError, TokenKey},
 };
-use client::{Before, Client, sends};
+use client::{Before, Client};
 use connection::Conversation;
 use setup::{config, plugin, refusal};
 
@@ -39,7 +39,7 @@ pub enum RunError {
     /// The plugin ticks, calls out, calls foreign functions, logs or sends messages without end.
     #[error(
         "expected at most {MAX_MOMENTS} moments of the gateway's clock, {MAX_CALLOUTS} callouts and {MAX_KEPT_BYTES} bytes \
-         of log and of foreign calls; shorten the scenario"
+         of log, of foreign calls and on connections; shorten the scenario"
     )]
     Endless,
     /// The key that signs tokens could not be made.
@@ -97,7 +97,7 @@ struct Run<'a> {
     exchanges: Vec<BTreeMap<usize, Exchange>>,
     /// The same of TCP connections.
     connections: Vec<BTreeMap<usize, ObservedConnection>>,
-    /// How much has been logged and given to foreign functions, in bytes.
+    /// How much has been logged, given to foreign functions and sent on connections, in bytes.
     kept_bytes: usize,
     observed: Observed,
 }
@@ -190,49 +190,6 @@ impl<'a> Run<'a> {
         Ok((self.observed, timeline))
     }
 
-    fn request(&mut self, request: &Request) -> Result<(), RunError> {
-        let slot = self.exchanges.len();
-        self.exchanges.push(BTreeMap::new());
-        for number in 0..request.times.unwrap_or(1) as usize {
-            self.open(request, (slot, number));
-            while !request.background && self.clients.iter().any(|client| client.slot == (slot, number)) {
-                self.pass_one_moment()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, request: &Request, slot: (usize, usize)) {
-        let now = self.now();
-        let sent = request.client_request(now, &self.key);
-        for credentials in sent.credentials() {
-            // The same request again has the same token.
-            if self.observed.tokens.last() != Some(&credentials) {
-                self.observed.tokens.push(credentials);
-            }
-        }
-        let before = self.mark();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.sends(now.saturating_sub(self.start), &name("request", slot), &sent);
-        }
-        let worker = request.worker.unwrap_or_default().into();
-        let stream = self.gateway.open(worker, sent.headers.clone(), sent.ends_with_headers());
-        let whole = sent.whole();
-        let client = Client {
-            slot,
-            stream,
-            request: whole,
-            at: now,
-            sends: sends(sent, now),
-            leaves_at: request.leaves_after.map(|time| now + time.unsigned_abs()),
-            active: now,
-            before,
-        };
-        self.clients.push(client);
-        self.take_news(Vec::new());
-        self.settle();
-    }
-
     fn now(&self) -> Duration {
         self.gateway.now()
     }
@@ -263,9 +220,7 @@ impl<'a> Run<'a> {
     /// The gateway first, then the clients in the order in which they came.
     fn happen_until(&mut self, time: Duration) -> Result<(), RunError> {
         self.moments += 1;
-        if self.moments > MAX_MOMENTS || self.kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
-            return Err(RunError::Endless);
-        }
+        self.check_bounds()?;
         self.gateway.run_until(time);
         self.take_news(Vec::new());
         self.clients_act(time);
@@ -273,12 +228,11 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn clients_act(&mut self, time: Duration) {
-        for client in &mut self.clients {
-            let told = self.recorder.as_mut().map(|recorder| (recorder, time.saturating_sub(self.start)));
-            client.act(&mut self.gateway, time, told);
+    fn check_bounds(&self) -> Result<(), RunError> {
+        if self.moments > MAX_MOMENTS || self.kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
+            return Err(RunError::Endless);
         }
-        self.take_news(Vec::new());
+        Ok(())
     }
 
     /// Lets connections go on, and takes note of what has ended, which may let others go on.
@@ -289,50 +243,6 @@ impl<'a> Run<'a> {
             if !ended.contains(&true) || self.conversations.is_empty() {
                 return;
             }
-        }
-    }
-
-    /// Takes note of what became of the requests that have ended; whether there were any.
-    fn close_ended(&mut self) -> bool {
-        let now = self.now();
-        let ended = |client: &mut Client| self.gateway.has_ended(client.stream) || client.has_waited_too_long(now);
-        let ended: Vec<_> = self.clients.extract_if(.., ended).collect();
-        let any = !ended.is_empty();
-        ended.into_iter().for_each(|client| self.close(client));
-        any
-    }
-
-    fn close(&mut self, client: Client) {
-        let now = self.now();
-        let outcome = self.gateway.close(client.stream);
-        let answered = !matches!(outcome.ending, Ending::Closed | Ending::ClientLeft);
-        self.take_news(outcome.logs);
-        let (callouts, grpc_callouts) = self.journal.of(client.stream, client.before.callouts);
-        let exchange = Exchange {
-            at: client.at.saturating_sub(self.start),
-            took: now.saturating_sub(client.at),
-            request: client.request,
-            response: answered.then_some(outcome.response),
-            forwarded: outcome.forwarded.map(|request| (request, outcome.forwarded_trailers)),
-            callouts: Some(callouts.into_iter().map(|asked| self.observed_callout(asked)).collect()),
-            grpc_callouts: Some(grpc_callouts),
-            foreign_calls: Some(self.foreign_calls_of(client.stream, client.before.foreign_calls)),
-            details: match &outcome.ending {
-                Ending::Answered(local) => local.details.clone(),
-                _ => String::new(),
-            },
-            ending: Some(outcome.ending),
-            logs: Some(client.before.logs..self.observed.logs.len()),
-        };
-        self.put(client.slot, exchange);
-    }
-
-    fn put(&mut self, (step, number): (usize, usize), exchange: Exchange) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.ends(exchange.at.saturating_add(exchange.took), &name("request", (step, number)), &exchange);
-        }
-        if let Some(ended) = self.exchanges.get_mut(step) {
-            ended.insert(number, exchange);
         }
     }
 

@@ -167,7 +167,8 @@ proptest! {
     fn a_bypassed_path_is_below_the_prefix(path in "/(health|%68ealth|admin|\\.\\.|%2e%2e|%2f|//|;|x|/|\\?)*") {
         let bypassed = outcome(&strict(), &path, None) == "bypass";
         let seen = path.split('?').next().unwrap_or_default().replace("%68", "h").replace("%2e", ".");
-        let ambiguous = ["%2f", "//", ";", "/./", "/../"].iter().any(|part| format!("{seen}/").replace("//", if seen.ends_with('/') { "/" } else { "//" }).contains(part));
+        let ended = if seen.ends_with('/') { seen.clone() } else { format!("{seen}/") };
+        let ambiguous = ["%2f", "//", ";", "/./", "/../"].iter().any(|part| ended.contains(part));
         let below = !ambiguous && (seen == "/health" || seen.starts_with("/health/"));
         prop_assert_eq!(bypassed, below);
     }

@@ -1,19 +1,21 @@
-//! A client of a scenario: what it still has to send, and how long it waits.
+//! Requests of a scenario: what their clients still have to send, and how long they wait.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    gateway::{Gateway, Part, StreamId},
+    gateway::{Ending, Gateway, Part, StreamId},
     world::HttpRequest,
 };
 
 use super::{
     super::{
+        format::Request,
+        observed::Exchange,
         request::ClientRequest,
         services::{Mark, Services},
         timeline::Recorder,
     },
-    name,
+    Run, RunError, name,
 };
 
 /// A client that has sent a request and may still be sending.
@@ -79,6 +81,103 @@ impl Client {
 
     pub(super) fn has_waited_too_long(&self, now: Duration) -> bool {
         now >= self.active + STREAM_IDLE_TIMEOUT
+    }
+}
+
+impl Run<'_> {
+    pub(super) fn request(&mut self, request: &Request) -> Result<(), RunError> {
+        let slot = self.exchanges.len();
+        self.exchanges.push(BTreeMap::new());
+        for number in 0..request.times.unwrap_or(1) as usize {
+            self.open(request, (slot, number));
+            while !request.background && self.clients.iter().any(|client| client.slot == (slot, number)) {
+                self.pass_one_moment()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, request: &Request, slot: (usize, usize)) {
+        let now = self.now();
+        let sent = request.client_request(now, &self.key);
+        for credentials in sent.credentials() {
+            // The same request again has the same token.
+            if self.observed.tokens.last() != Some(&credentials) {
+                self.observed.tokens.push(credentials);
+            }
+        }
+        let before = self.mark();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sends(now.saturating_sub(self.start), &name("request", slot), &sent);
+        }
+        let worker = request.worker.unwrap_or_default().into();
+        let stream = self.gateway.open(worker, sent.headers.clone(), sent.ends_with_headers());
+        let whole = sent.whole();
+        let client = Client {
+            slot,
+            stream,
+            request: whole,
+            at: now,
+            sends: sends(sent, now),
+            leaves_at: request.leaves_after.map(|time| now + time.unsigned_abs()),
+            active: now,
+            before,
+        };
+        self.clients.push(client);
+        self.take_news(Vec::new());
+        self.settle();
+    }
+
+    pub(super) fn clients_act(&mut self, time: Duration) {
+        for client in &mut self.clients {
+            let told = self.recorder.as_mut().map(|recorder| (recorder, time.saturating_sub(self.start)));
+            client.act(&mut self.gateway, time, told);
+        }
+        self.take_news(Vec::new());
+    }
+
+    /// Takes note of what became of the requests that have ended; whether there were any.
+    pub(super) fn close_ended(&mut self) -> bool {
+        let now = self.now();
+        let ended = |client: &mut Client| self.gateway.has_ended(client.stream) || client.has_waited_too_long(now);
+        let ended: Vec<_> = self.clients.extract_if(.., ended).collect();
+        let any = !ended.is_empty();
+        ended.into_iter().for_each(|client| self.close(client));
+        any
+    }
+
+    fn close(&mut self, client: Client) {
+        let now = self.now();
+        let outcome = self.gateway.close(client.stream);
+        let answered = !matches!(outcome.ending, Ending::Closed | Ending::ClientLeft);
+        self.take_news(outcome.logs);
+        let (callouts, grpc_callouts) = self.journal.of(client.stream, client.before.callouts);
+        let exchange = Exchange {
+            at: client.at.saturating_sub(self.start),
+            took: now.saturating_sub(client.at),
+            request: client.request,
+            response: answered.then_some(outcome.response),
+            forwarded: outcome.forwarded.map(|request| (request, outcome.forwarded_trailers)),
+            callouts: Some(callouts.into_iter().map(|asked| self.observed_callout(asked)).collect()),
+            grpc_callouts: Some(grpc_callouts),
+            foreign_calls: Some(self.foreign_calls_of(client.stream, client.before.foreign_calls)),
+            details: match &outcome.ending {
+                Ending::Answered(local) => local.details.clone(),
+                _ => String::new(),
+            },
+            ending: Some(outcome.ending),
+            logs: Some(client.before.logs..self.observed.logs.len()),
+        };
+        self.put(client.slot, exchange);
+    }
+
+    fn put(&mut self, (step, number): (usize, usize), exchange: Exchange) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.ends(exchange.at.saturating_add(exchange.took), &name("request", (step, number)), &exchange);
+        }
+        if let Some(ended) = self.exchanges.get_mut(step) {
+            ended.insert(number, exchange);
+        }
     }
 }
 

@@ -1,9 +1,6 @@
 //! TCP connections of a scenario: what their two sides still have to do, and how long they are waited for.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use crate::gateway::{ConnectionId, Received, Side};
 
@@ -29,7 +26,7 @@ pub(super) struct Conversation {
     /// `None`: the plugin has not let the client reach it.
     upstream: Option<Speaker>,
     /// What the upstream will do.
-    upstream_acts: VecDeque<Act>,
+    upstream_acts: Rc<[Act]>,
     /// When one of them last did something.
     active: Duration,
     before: Before,
@@ -40,7 +37,9 @@ pub(super) struct Conversation {
 
 /// One side of a connection.
 struct Speaker {
-    acts: VecDeque<Act>,
+    acts: Rc<[Act]>,
+    /// How many of them it has done.
+    done: usize,
     /// It does nothing before this.
     ready_at: Duration,
     /// How much of what has arrived it has waited for, and how much it has looked through in vain since then, in bytes.
@@ -72,8 +71,8 @@ impl Conversation {
 }
 
 impl Speaker {
-    fn new(acts: VecDeque<Act>, now: Duration) -> Self {
-        Self { acts, ready_at: now, seen: 0, looked_through: 0 }
+    fn new(acts: Rc<[Act]>, now: Duration) -> Self {
+        Self { acts, done: 0, ready_at: now, seen: 0, looked_through: 0 }
     }
 
     /// What it does now, given what has `arrived`; `None`: it waits.
@@ -81,12 +80,14 @@ impl Speaker {
         if self.ready_at > now {
             return None;
         }
-        match self.acts.front()? {
+        let act = self.acts.get(self.done)?;
+        match act {
             Act::Receive(wanted) => {
                 if arrived.bytes.len() <= self.looked_through {
                     return None;
                 }
-                match find(&arrived.bytes, self.seen, wanted) {
+                let from = self.seen.max(self.looked_through.saturating_sub(wanted.len()));
+                match find(&arrived.bytes, from, wanted) {
                     Some(seen) => (self.seen, self.looked_through) = (seen, 0),
                     None => {
                         self.looked_through = arrived.bytes.len();
@@ -98,7 +99,8 @@ impl Speaker {
             Act::Wait(time) => self.ready_at = now.saturating_add(*time),
             Act::Send(_) | Act::AwaitEnd | Act::End | Act::Reset => {}
         }
-        self.acts.pop_front()
+        self.done += 1;
+        Some(act.clone())
     }
 }
 
@@ -106,8 +108,11 @@ impl Run<'_> {
     pub(super) fn connection(&mut self, connection: &TcpConnection) -> Result<(), RunError> {
         let slot = self.connections.len();
         self.connections.push(BTreeMap::new());
+        let acts = [connection.client_acts(), connection.upstream_acts()];
+        let worker = connection.worker.unwrap_or_default().into();
         for number in 0..connection.times.unwrap_or(1) as usize {
-            self.connect(connection, (slot, number));
+            self.connect(worker, acts.clone(), (slot, number));
+            self.check_bounds()?;
             while !connection.background && self.conversations.iter().any(|one| one.slot == (slot, number)) {
                 self.pass_one_moment()?;
             }
@@ -115,17 +120,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn connect(&mut self, connection: &TcpConnection, slot: (usize, usize)) {
+    fn connect(&mut self, worker: usize, [client_acts, upstream_acts]: [Rc<[Act]>; 2], slot: (usize, usize)) {
         let (now, before) = (self.now(), self.mark());
         self.says(Party::Client, slot, "connects");
-        let id = self.gateway.connect(connection.worker.unwrap_or_default().into());
+        let id = self.gateway.connect(worker);
         self.conversations.push(Conversation {
             slot,
             id,
             at: now,
-            client: Speaker::new(connection.client_acts(), now),
+            client: Speaker::new(client_acts, now),
             upstream: None,
-            upstream_acts: connection.upstream_acts(),
+            upstream_acts,
             active: now,
             before,
             told_of_client: (0, false),
@@ -158,7 +163,7 @@ impl Run<'_> {
         let Some(conversation) = self.conversations.get_mut(index) else { return false };
         let Some(connection) = self.gateway.connection(conversation.id) else { return false };
         if connection.reached && conversation.upstream.is_none() {
-            conversation.upstream = Some(Speaker::new(std::mem::take(&mut conversation.upstream_acts), now));
+            conversation.upstream = Some(Speaker::new(Rc::clone(&conversation.upstream_acts), now));
         }
         let (id, slot) = (conversation.id, conversation.slot);
         let arrived = if side == Side::Client { &connection.to_client } else { &connection.to_upstream };
@@ -169,6 +174,7 @@ impl Run<'_> {
         let party = party(side);
         match act {
             Act::Send(bytes) => {
+                self.kept_bytes += bytes.len();
                 self.says(party, slot, &bytes.escape_ascii().to_string());
                 self.gateway.transfer(id, side, &bytes, false);
             }

@@ -37,6 +37,7 @@ pub(super) fn ending(sent: &Sent, response: Option<&HttpResponse>) -> Option<End
             details: details.to_owned(),
             headers: response.headers.clone(),
             body: response.body.clone(),
+            grpc_status: None,
         }),
         (None, _) => Ending::Closed,
     })
