@@ -26,7 +26,7 @@ impl Http {
     }
 
     fn call_out(&mut self, engine: &Engine, callout: &Callout) {
-        let headers = callout.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers = callout.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if hostcalls::dispatch_http_call(&callout.cluster, headers, None, Vec::new(), callout.timeout).is_err()
             && let Some(Step::Deny(answer)) = self.exchange.handle_callout_reply(engine, CalloutReply::NotSent)
         {

@@ -30,7 +30,9 @@ impl Answer {
 
 fn problem(denial: Denial) -> Answer {
     let (status, title) = match denial {
-        Denial::AmbiguousPath | Denial::MultipleAuthorizations | Denial::MultipleTokens => (400, "Bad Request"),
+        Denial::AmbiguousPath | Denial::MultipleAuthorizations | Denial::MultipleTokens | Denial::UnreadableHeader => {
+            (400, "Bad Request")
+        }
         Denial::MissingToken
         | Denial::MalformedAuthorization
         | Denial::TokenTooLarge
@@ -48,6 +50,7 @@ fn problem(denial: Denial) -> Answer {
         Denial::MultipleAuthorizations => "more than one Authorization header",
         Denial::MultipleTokens => "tokens in more than one place",
         Denial::CrossOrigin => "the cookie comes with a request of another origin",
+        Denial::UnreadableHeader => "a header that authorization depends on is not text",
         Denial::TokenTooLarge => "the token is too large",
         Denial::MalformedToken => "the token is not a signed JWT with an identifier",
         Denial::ExpiredToken => "the token has expired",
@@ -91,13 +94,18 @@ fn challenge(denial: Denial) -> Option<&'static str> {
         Denial::RejectedByService => Some("Bearer error=\"invalid_token\", error_description=\"rejected\""),
         // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
         Denial::RevokedByService => Some("Bearer error=\"invalid_token\", error_description=\"revoked\""),
-        Denial::AmbiguousPath | Denial::CrossOrigin | Denial::ServiceUnavailable | Denial::ServiceError => None,
+        Denial::AmbiguousPath
+        | Denial::CrossOrigin
+        | Denial::UnreadableHeader
+        | Denial::ServiceUnavailable
+        | Denial::ServiceError => None,
     }
 }
 
 fn seed(denial: Denial) -> Answer {
     let (status, body) = match denial {
         Denial::AmbiguousPath => (400, "Bad Request: Ambiguous path\n"),
+        Denial::UnreadableHeader => (400, "Bad Request: Unreadable header\n"),
         Denial::MissingToken => (401, "Unauthorized: Missing Authorization header\n"),
         Denial::MalformedAuthorization | Denial::MultipleAuthorizations | Denial::MultipleTokens => {
             (401, "Unauthorized: Invalid Authorization header format\n")

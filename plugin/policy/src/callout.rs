@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Denial, permit::PermitReason, token::Token};
+use crate::{Denial, Request, permit::PermitReason, token::Token};
 
 /// Where to ask: the authorization service as the configuration names it.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,22 @@ pub(crate) struct Upstream {
     authority: String,
     path: String,
     timeout: Duration,
+    token_header: String,
+    forward: Forward,
 }
+
+/// What the authorization service gets to know of the request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Forward {
+    pub(crate) method: bool,
+    pub(crate) path: bool,
+    pub(crate) host: bool,
+    /// Names in lower case.
+    pub(crate) headers: Vec<String>,
+}
+
+/// Where a token is sent if nothing else is said.
+const AUTHORIZATION: &str = "authorization";
 
 impl Upstream {
     /// `None` where no authority is given and none can be taken from the cluster's name.
@@ -22,7 +37,19 @@ impl Upstream {
             _ => cluster,
         };
         let authority = authority.or_else(|| Self::is_authority(host).then_some(host))?;
-        Some(Self { cluster: cluster.to_owned(), authority: authority.to_owned(), path: path.to_owned(), timeout })
+        Some(Self {
+            cluster: cluster.to_owned(),
+            authority: authority.to_owned(),
+            path: path.to_owned(),
+            timeout,
+            token_header: AUTHORIZATION.to_owned(),
+            forward: Forward::default(),
+        })
+    }
+
+    /// The same service, which gets the token in this header and this of the request.
+    pub(crate) fn told(self, token_header: Option<String>, forward: Forward) -> Self {
+        Self { token_header: token_header.unwrap_or(self.token_header), forward, ..self }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -34,19 +61,40 @@ impl Upstream {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte))
     }
 
-    /// Asks about `token`.
-    pub(crate) fn ask(&self, token: &Token<'_>) -> Callout {
-        Callout {
-            cluster: self.cluster.clone(),
-            headers: vec![
-                (":method", "POST".to_owned()),
-                (":path", self.path.clone()),
-                (":authority", self.authority.clone()),
-                ("authorization", format!("Bearer {}", token.text())),
-                ("content-length", "0".to_owned()),
-            ],
-            timeout: self.timeout,
+    /// Asks about `token`, which came with `request`; `path` is the request's without a token.
+    pub(crate) fn ask(&self, token: &Token<'_>, request: Request<'_>, path: &[u8]) -> Result<Callout, Denial> {
+        let credentials = match self.token_header.as_str() {
+            AUTHORIZATION => format!("Bearer {}", token.text()),
+            _ => token.text().to_owned(),
+        };
+        let mut headers = vec![
+            (":method".to_owned(), "POST".to_owned()),
+            (":path".to_owned(), self.path.clone()),
+            (":authority".to_owned(), self.authority.clone()),
+            (self.token_header.clone(), credentials),
+            ("content-length".to_owned(), "0".to_owned()),
+        ];
+        let Forward { method, path: tells_path, host, headers: names } = &self.forward;
+        let mut tell = |name: &str, value: &[u8]| {
+            // The SDK sends text alone, and a header that is left out would change the answer.
+            let text = str::from_utf8(value).ok().filter(|text| !text.contains(char::is_control));
+            let value = text.ok_or(Denial::UnreadableHeader)?;
+            headers.push((name.to_owned(), value.to_owned()));
+            Ok(())
+        };
+        for (told, name, value) in [
+            (*method, "x-forwarded-method", request.values(":method").next()),
+            (*tells_path, "x-forwarded-uri", Some(path)),
+            (*host, "x-forwarded-host", request.values(":authority").next()),
+        ] {
+            if told {
+                tell(name, value.unwrap_or_default())?;
+            }
         }
+        for name in names {
+            request.values(name).try_for_each(|value| tell(name, value))?;
+        }
+        Ok(Callout { cluster: self.cluster.clone(), headers, timeout: self.timeout })
     }
 }
 
@@ -58,7 +106,7 @@ pub struct Callout {
     /// The Envoy cluster.
     pub cluster: String,
     /// Headers, pseudo-headers first.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     /// How long to wait for the whole reply.
     pub timeout: Duration,
 }

@@ -15,6 +15,8 @@ pub enum Denial {
     MultipleTokens,
     /// The token is a cookie, and the request, which may change something, comes from another site's page.
     CrossOrigin,
+    /// A header that the authorization service is to see is not UTF-8, or holds control characters.
+    UnreadableHeader,
     /// The token is longer than `tokens.maxBytes`.
     TokenTooLarge,
     /// The token is not a signed JWT with an identifier (RFC 7519).
@@ -35,13 +37,14 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, for tables and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AmbiguousPath,
         Self::MissingToken,
         Self::MalformedAuthorization,
         Self::MultipleAuthorizations,
         Self::MultipleTokens,
         Self::CrossOrigin,
+        Self::UnreadableHeader,
         Self::TokenTooLarge,
         Self::MalformedToken,
         Self::ExpiredToken,
@@ -62,6 +65,7 @@ impl Denial {
             Self::MultipleAuthorizations => "multiple_authorizations",
             Self::MultipleTokens => "multiple_tokens",
             Self::CrossOrigin => "cross_origin",
+            Self::UnreadableHeader => "unreadable_header",
             Self::TokenTooLarge => "token_too_large",
             Self::MalformedToken => "malformed_token",
             Self::ExpiredToken => "expired_token",

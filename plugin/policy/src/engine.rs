@@ -111,7 +111,8 @@ impl Exchange {
         if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
             self.mutations.push(found.source.removal(request));
         }
-        Ok(Step::Callout(config.upstream.ask(&token)))
+        let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
+        config.upstream.ask(&token, request, path.unwrap_or_default()).map(Step::Callout)
     }
 
     fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {

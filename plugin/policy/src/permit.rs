@@ -59,6 +59,16 @@ impl Permit {
     }
 }
 
+impl HeaderMutation {
+    /// The path that the request then has, where that is what changes.
+    pub(crate) fn path(&self) -> Option<&[u8]> {
+        match self {
+            Self::Set { name, value } if name == ":path" => Some(value),
+            Self::Set { .. } | Self::Remove { .. } => None,
+        }
+    }
+}
+
 impl fmt::Debug for HeaderMutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name) = match self {

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::tokens;
+use super::{callout, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -74,18 +74,7 @@ pub const ROOT: &[Key] = &[
         about: "`seed` answers with the status lines and bodies of the plugin that this one replaces, ignores unknown keys \
                 (with a warning in the log) and reads keys without regard to case.",
     },
-    Key {
-        name: "callout",
-        value: Value::Object(&[Key {
-            name: "authority",
-            value: Value::Text { pattern: r"^[0-9A-Za-z\-._~:\[\]]+$" },
-            default: None,
-            about: "The `:authority` of the request to the service. Default: the host in the cluster's name; required where \
-                    that has none.",
-        }]),
-        default: None,
-        about: "How the service is asked.",
-    },
+    Key { name: "callout", value: Value::Object(callout::KEYS), default: None, about: "How the service is asked." },
     Key { name: "tokens", value: Value::Object(tokens::KEYS), default: None, about: "What is taken for a token." },
     Key {
         name: "headers",

@@ -1,5 +1,6 @@
 //! The plugin's configuration: one typed schema for the plugin and the linter.
 
+mod callout;
 mod issue;
 mod keys;
 mod reader;
@@ -14,6 +15,7 @@ use crate::{
     path::{AmbiguousPaths, PathPrefix},
 };
 
+use callout::Callout;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, ROOT as KEYS, Value};
 use reader::{Issues, Reader, Refusal, string};
@@ -105,11 +107,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         _ => PathPrefix::new(DEFAULT_BYPASS).into_iter().collect(),
     };
 
-    let mut authority = None;
-    if let Some(callout) = root.object("callout", issues) {
-        authority = callout.optional("authority", issues, authority_of);
-        callout.finish(issues);
-    }
+    let callout = root.object("callout", issues).map(|callout| Callout::read(&callout, issues)).unwrap_or_default();
     let tokens = root.object("tokens", issues).map(|tokens| Tokens::read(&tokens, issues)).unwrap_or_default();
     let mut strip_token = None;
     if let Some(headers) = root.object("headers", issues) {
@@ -131,8 +129,8 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     });
 
     let upstream = match cluster {
-        Some(cluster) => match Upstream::new(cluster, authority, path, timeout) {
-            Some(upstream) => Some(upstream),
+        Some(cluster) => match Upstream::new(cluster, callout.authority, path, timeout) {
+            Some(upstream) => Some(upstream.told(callout.token_header, callout.forward)),
             None => {
                 root.missing(&["callout", "authority"], "a host name, since none can be taken from `cluster`", issues);
                 None
@@ -175,15 +173,6 @@ fn non_empty(json: &Json) -> Result<&str, Refusal> {
             Err(Refusal::not_allowed(text, "no control characters"))
         }
         text => Ok(text),
-    }
-}
-
-fn authority_of(json: &Json) -> Result<&str, Refusal> {
-    let text = non_empty(json)?;
-    if Upstream::is_authority(text) {
-        Ok(text)
-    } else {
-        Err(Refusal::not_allowed(text, "a host name, with a port if need be"))
     }
 }
 

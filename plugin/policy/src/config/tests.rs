@@ -120,3 +120,38 @@ fn a_refused_value_is_shown_escaped_and_short() {
     let shown = &issues(&text)[0];
     assert!(shown.len() < 200 && !shown.contains('\n'), "{shown}");
 }
+
+#[test]
+fn a_source_is_one_place() {
+    let sources = |text: &str| issues(&format!(r#"{{"cluster":"c","tokens":{{"sources":{text}}}}}"#)).concat();
+    for (text, issue) in [
+        ("[]", "tokens.sources: `[]` is not allowed: expected one place or more"),
+        ("7", "tokens.sources: expected a list of objects, found a number"),
+        ("[{}]", "tokens.sources[0]: `the place` is not allowed"),
+        (r#"[{"header":"a","cookie":"b"}]"#, "tokens.sources[0]: `the place` is not allowed"),
+        (r#"[{"query":"a","scheme":"Bearer"}]"#, "tokens.sources[0]: `the place` is not allowed"),
+        (r#"[{"header":"a b"}]"#, "tokens.sources[0].header: `a b` is not allowed"),
+        (r#"[{"header":":path"}]"#, "tokens.sources[0].header: `:path` is not allowed"),
+        (r#"[{"header":"Cookie"}]"#, "tokens.sources[0].header: `Cookie` is not allowed: expected `cookie: NAME`"),
+        (r#"[{"query":"a&b"}]"#, "tokens.sources[0].query: `a&b` is not allowed"),
+        (r#"[{"header":"A"},{"header":"a"}]"#, "tokens.sources[1]: `the same place again` is not allowed"),
+        (r#"[{"heder":"a"}]"#, "tokens.sources[0].heder: unknown key, did you mean `header`?"),
+    ] {
+        assert!(sources(text).starts_with(issue), "{text}: {}", sources(text));
+    }
+}
+
+#[test]
+fn the_service_is_told_nothing_in_headers_of_the_callout() {
+    let callout = |text: &str| issues(&format!(r#"{{"cluster":"c","callout":{text}}}"#)).concat();
+    for (text, place) in [
+        (r#"{"forward":{"headers":["x-a","Authorization"]}}"#, "callout.forward.headers[1]: `authorization`"),
+        (r#"{"forward":{"headers":["x-a","X-A"]}}"#, "callout.forward.headers[1]: `x-a`"),
+        (r#"{"forward":{"headers":[":path"]}}"#, "callout.forward.headers[0]: `:path`"),
+        (r#"{"tokenHeader":"x-t","forward":{"headers":["X-T"]}}"#, "callout.forward.headers: `x-t`"),
+        (r#"{"tokenHeader":"Host"}"#, "callout.tokenHeader: `host`"),
+        (r#"{"forward":{"path":"yes"}}"#, "callout.forward.path: expected true or false, found a string"),
+    ] {
+        assert!(callout(text).starts_with(place), "{text}: {}", callout(text));
+    }
+}

@@ -116,7 +116,7 @@ fn source_of(source: &Reader<'_>, issues: &mut Issues) -> Option<TokenSource> {
 }
 
 /// A token of RFC 9110, section 5.6.2: names of headers, schemes and cookies.
-fn name(json: &Json) -> Result<&str, Refusal> {
+pub(super) fn name(json: &Json) -> Result<&str, Refusal> {
     let text = string(json)?;
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_token) {
@@ -128,9 +128,7 @@ fn name(json: &Json) -> Result<&str, Refusal> {
 
 fn header_name(json: &Json) -> Result<&str, Refusal> {
     match name(json)? {
-        name if name.eq_ignore_ascii_case("cookie") => {
-            Err(Refusal::not_allowed(name, "`cookie: NAME` in place of this"))
-        }
+        name if name.eq_ignore_ascii_case("cookie") => Err(Refusal::not_allowed(name, "`cookie: NAME`")),
         name => Ok(name),
     }
 }
