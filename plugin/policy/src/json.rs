@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use thiserror::Error;
 
 /// A JSON value (RFC 8259) that keeps the order of members and their duplicates.
 ///
@@ -44,6 +45,45 @@ impl Json {
             Self::Object(_) => "an object",
         }
     }
+
+    /// The object that this is, if its members are unique.
+    ///
+    /// # Errors
+    /// Any other value; an object in which a name stands twice.
+    pub fn into_object(self) -> Result<Object, NotAnObject> {
+        let Self::Object(members) = self else { return Err(NotAnObject::OtherKind(self.kind())) };
+        let mut names: Vec<_> = members.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if names.windows(2).all(|pair| pair.first() != pair.last()) {
+            Ok(Object(members))
+        } else {
+            Err(NotAnObject::DuplicateMember)
+        }
+    }
+}
+
+/// A JSON object whose members are unique, as those of headers, claims and keys have to be (RFC 7515, section 4; RFC
+/// 7517, section 4; RFC 7519, section 4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object(Vec<(String, Json)>);
+
+impl Object {
+    /// The value of the member `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+/// Why a value is no [`Object`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotAnObject {
+    /// Another kind of value.
+    #[error("expected an object, found {0}")]
+    OtherKind(&'static str),
+    /// A name stands twice.
+    #[error("a member stands twice")]
+    DuplicateMember,
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -108,13 +148,21 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::Json;
+    use super::{Json, NotAnObject};
 
     #[test]
     fn duplicates_and_order_survive() {
         let json = Json::parse(br#"{"b":1,"a":null,"b":"x"}"#).unwrap();
         let Json::Object(members) = json else { panic!("not an object") };
         assert_eq!(members.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["b", "a", "b"]);
+    }
+
+    #[test]
+    fn an_object_has_unique_members() {
+        let object = |text: &[u8]| Json::parse(text).unwrap().into_object();
+        assert_eq!(object(br#"{"a":1,"A":2}"#).unwrap().get("A"), Some(&Json::Number(2.into())));
+        assert_eq!(object(br#"{"a":1,"b":2,"\u0061":3}"#), Err(NotAnObject::DuplicateMember));
+        assert_eq!(object(b"[]"), Err(NotAnObject::OtherKind("a list")));
     }
 
     #[test]

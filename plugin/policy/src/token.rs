@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-use crate::{Denial, Json};
+use crate::{Denial, Json, Object};
 
 /// How far the clocks of the gateway and of the issuer may be apart (RFC 7519, section 4.1.4: "usually no more than a
 /// few minutes").
@@ -16,7 +16,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(30);
 /// A token of the right form; its signature has not been verified.
 pub(crate) struct Token<'a> {
     text: &'a str,
-    claims: Vec<(String, Json)>,
+    claims: Object,
 }
 
 impl<'a> Token<'a> {
@@ -37,9 +37,9 @@ impl<'a> Token<'a> {
             return None;
         }
         let header = object(header)?;
-        let signed = matches!(member(&header, "alg"), Some(Json::String(alg)) if !alg.is_empty() && !alg.eq_ignore_ascii_case("none"));
+        let signed = matches!(header.get("alg"), Some(Json::String(alg)) if !alg.is_empty() && !alg.eq_ignore_ascii_case("none"));
         let claims = object(payload)?;
-        let identified = matches!(member(&claims, "jti"), Some(Json::String(id)) if !id.is_empty());
+        let identified = matches!(claims.get("jti"), Some(Json::String(id)) if !id.is_empty());
         (signed && identified).then_some(Self { text, claims })
     }
 
@@ -63,7 +63,7 @@ impl<'a> Token<'a> {
 
     /// Seconds since the epoch, with a fraction if need be (RFC 7519, section 2).
     fn numeric_date(&self, claim: &str) -> Result<Option<f64>, Denial> {
-        match member(&self.claims, claim) {
+        match self.claims.get(claim) {
             None => Ok(None),
             Some(Json::Number(number)) => number.as_f64().map(Some).ok_or(Denial::MalformedToken),
             Some(_) => Err(Denial::MalformedToken),
@@ -72,17 +72,9 @@ impl<'a> Token<'a> {
 }
 
 /// A base64url-encoded JSON object whose members are unique (RFC 7515, section 4).
-fn object(segment: &str) -> Option<Vec<(String, Json)>> {
+fn object(segment: &str) -> Option<Object> {
     let text = Base64UrlUnpadded::decode_vec(segment).ok()?;
-    let Json::Object(members) = Json::parse(&text).ok()? else { return None };
-    let mut names: Vec<_> = members.iter().map(|(name, _)| name).collect();
-    names.sort_unstable();
-    let unique = names.windows(2).all(|pair| pair.first() != pair.last());
-    unique.then_some(members)
-}
-
-fn member<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
-    members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    Json::parse(&text).ok()?.into_object().ok()
 }
 
 #[cfg(test)]
