@@ -39,6 +39,13 @@ fn problem(denial: Denial) -> Answer {
         | Denial::MalformedToken
         | Denial::ExpiredToken
         | Denial::PrematureToken
+        | Denial::UnknownIssuer
+        | Denial::UnsupportedAlgorithm
+        | Denial::UnknownKey
+        | Denial::InvalidSignature
+        | Denial::WrongAudience
+        | Denial::MissingClaim
+        | Denial::LongLivedToken
         | Denial::RejectedByService => (401, "Unauthorized"),
         Denial::RevokedByService | Denial::CrossOrigin => (403, "Forbidden"),
         Denial::ServiceUnavailable | Denial::ServiceError => (503, "Service Unavailable"),
@@ -55,6 +62,13 @@ fn problem(denial: Denial) -> Answer {
         Denial::MalformedToken => "the token is not a signed JWT with an identifier",
         Denial::ExpiredToken => "the token has expired",
         Denial::PrematureToken => "the token is not valid yet",
+        Denial::UnknownIssuer => "the issuer of the token is not trusted",
+        Denial::UnsupportedAlgorithm => "the token is not signed as it has to be",
+        Denial::UnknownKey => "the key of the token is not known",
+        Denial::InvalidSignature => "the signature of the token does not hold",
+        Denial::WrongAudience => "the token is for somebody else",
+        Denial::MissingClaim => "the token lacks a claim",
+        Denial::LongLivedToken => "the token is valid for too long",
         Denial::RejectedByService => "the token was rejected",
         Denial::RevokedByService => "the token has been revoked",
         Denial::ServiceUnavailable | Denial::ServiceError => "authorization is not available at the moment",
@@ -91,6 +105,15 @@ fn challenge(denial: Denial) -> Option<&'static str> {
         }
         Denial::ExpiredToken => Some("Bearer error=\"invalid_token\", error_description=\"expired\""),
         Denial::PrematureToken => Some("Bearer error=\"invalid_token\", error_description=\"not valid yet\""),
+        Denial::UnknownIssuer => Some("Bearer error=\"invalid_token\", error_description=\"unknown issuer\""),
+        Denial::UnsupportedAlgorithm => {
+            Some("Bearer error=\"invalid_token\", error_description=\"unsupported algorithm\"")
+        }
+        Denial::UnknownKey => Some("Bearer error=\"invalid_token\", error_description=\"unknown key\""),
+        Denial::InvalidSignature => Some("Bearer error=\"invalid_token\", error_description=\"invalid signature\""),
+        Denial::WrongAudience => Some("Bearer error=\"invalid_token\", error_description=\"wrong audience\""),
+        Denial::MissingClaim => Some("Bearer error=\"invalid_token\", error_description=\"missing claim\""),
+        Denial::LongLivedToken => Some("Bearer error=\"invalid_token\", error_description=\"valid for too long\""),
         Denial::RejectedByService => Some("Bearer error=\"invalid_token\", error_description=\"rejected\""),
         // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
         Denial::RevokedByService => Some("Bearer error=\"invalid_token\", error_description=\"revoked\""),
@@ -114,6 +137,13 @@ fn seed(denial: Denial) -> Answer {
         | Denial::MalformedToken
         | Denial::ExpiredToken
         | Denial::PrematureToken
+        | Denial::UnknownIssuer
+        | Denial::UnsupportedAlgorithm
+        | Denial::UnknownKey
+        | Denial::InvalidSignature
+        | Denial::WrongAudience
+        | Denial::MissingClaim
+        | Denial::LongLivedToken
         | Denial::RejectedByService => (401, "Unauthorized: Invalid JWT token\n"),
         Denial::CrossOrigin => (403, "Forbidden: Cross-origin request\n"),
         Denial::RevokedByService => (403, "Forbidden: Token has been revoked\n"),

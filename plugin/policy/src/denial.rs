@@ -23,8 +23,22 @@ pub enum Denial {
     MalformedToken,
     /// `exp` has passed.
     ExpiredToken,
-    /// `nbf` has not come.
+    /// `nbf` or `iat` has not come.
     PrematureToken,
+    /// `iss` is none of the trusted issuers.
+    UnknownIssuer,
+    /// `alg` is not one that the issuer's tokens may be signed with, or the header asks for what is not supported.
+    UnsupportedAlgorithm,
+    /// None of the issuer's keys can have signed the token.
+    UnknownKey,
+    /// The signature does not hold.
+    InvalidSignature,
+    /// None of the issuer's audiences is among `aud`.
+    WrongAudience,
+    /// A claim that the issuer's tokens must have is missing.
+    MissingClaim,
+    /// The token is valid for longer than the issuer's tokens may be.
+    LongLivedToken,
     /// The authorization service said 401.
     RejectedByService,
     /// The authorization service said 403.
@@ -37,7 +51,7 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, for tables and tests.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::AmbiguousPath,
         Self::MissingToken,
         Self::MalformedAuthorization,
@@ -49,6 +63,13 @@ impl Denial {
         Self::MalformedToken,
         Self::ExpiredToken,
         Self::PrematureToken,
+        Self::UnknownIssuer,
+        Self::UnsupportedAlgorithm,
+        Self::UnknownKey,
+        Self::InvalidSignature,
+        Self::WrongAudience,
+        Self::MissingClaim,
+        Self::LongLivedToken,
         Self::RejectedByService,
         Self::RevokedByService,
         Self::ServiceUnavailable,
@@ -70,6 +91,13 @@ impl Denial {
             Self::MalformedToken => "malformed_token",
             Self::ExpiredToken => "expired_token",
             Self::PrematureToken => "premature_token",
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::UnsupportedAlgorithm => "unsupported_algorithm",
+            Self::UnknownKey => "unknown_key",
+            Self::InvalidSignature => "invalid_signature",
+            Self::WrongAudience => "wrong_audience",
+            Self::MissingClaim => "missing_claim",
+            Self::LongLivedToken => "long_lived_token",
             Self::RejectedByService => "rejected_by_service",
             Self::RevokedByService => "revoked_token",
             Self::ServiceUnavailable => "authorization_unavailable",

@@ -1,9 +1,12 @@
 //! The order of decisions: one step a stage.
 
-use std::{mem, time::SystemTime};
+use std::{
+    mem,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
-    Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
+    Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request, issuer,
     path::{AmbiguousPaths, Path},
     source::{self, TokenSource},
     token::Token,
@@ -14,6 +17,9 @@ use crate::{
 pub struct Engine {
     config: Config,
 }
+
+/// How far clocks may be apart where no issuer says so (RFC 7519, section 4.1.4: "usually no more than a few minutes").
+const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 /// What the caller is to do next with a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,13 +112,21 @@ impl Exchange {
         let config = &engine.config;
         let found = source::find(request, &config.tokens.sources)?;
         let token = Token::read(found.text, config.tokens.max_bytes)?;
-        token.check_time(now)?;
+        if config.issuers.is_empty() {
+            token.check_time(now, CLOCK_SKEW)?;
+        } else {
+            issuer::verify(&config.issuers, &token, now)?;
+        }
         // Paths are logged everywhere.
         if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
             self.mutations.push(found.source.removal(request));
         }
+        let Some(upstream) = &config.upstream else {
+            return Ok(Step::Continue(Permit::new(PermitReason::Verified, mem::take(&mut self.mutations))));
+        };
+        token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
-        config.upstream.ask(&token, request, path.unwrap_or_default()).map(Step::Callout)
+        upstream.ask(&token, request, path.unwrap_or_default()).map(Step::Callout)
     }
 
     fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {

@@ -15,6 +15,7 @@ mod callout;
 pub mod config;
 mod denial;
 mod engine;
+mod issuer;
 mod json;
 pub mod jwk;
 pub mod jws;

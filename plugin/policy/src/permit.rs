@@ -35,6 +35,8 @@ pub enum HeaderMutation {
 /// Why a request was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PermitReason {
+    /// A trusted issuer has signed the token, and there is no authorization service.
+    Verified,
     /// The authorization service said 200.
     AuthorizedByService,
     /// The path is one of `bypassPaths`.
@@ -84,6 +86,7 @@ impl PermitReason {
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
+            Self::Verified => "verified",
             Self::AuthorizedByService => "authorized_by_service",
             Self::Bypass => "bypass",
         }

@@ -9,14 +9,12 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::{Denial, Json, Object};
 
-/// How far the clocks of the gateway and of the issuer may be apart (RFC 7519, section 4.1.4: "usually no more than a
-/// few minutes").
-const CLOCK_SKEW: Duration = Duration::from_secs(30);
-
 /// A token of the right form; its signature has not been verified.
 pub(crate) struct Token<'a> {
     text: &'a str,
+    header: Object,
     claims: Object,
+    signature: Vec<u8>,
 }
 
 impl<'a> Token<'a> {
@@ -28,25 +26,73 @@ impl<'a> Token<'a> {
         Self::parse(text).ok_or(Denial::MalformedToken)
     }
 
-    /// A JWS in compact form (RFC 7515, section 7.1) over a claims set with an identifier; `None` for anything else.
+    /// A signed JWS in compact form (RFC 7515, section 7.1) over a claims set; `None` for anything else.
     fn parse(text: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let mut segments = text.split('.');
         let (header, payload, signature) = (segments.next()?, segments.next()?, segments.next()?);
-        if segments.next().is_some() || Base64UrlUnpadded::decode_vec(signature).ok()?.is_empty() {
+        let signature = Base64UrlUnpadded::decode_vec(signature).ok()?;
+        if segments.next().is_some() || signature.is_empty() {
             return None;
         }
-        let header = object(header)?;
+        let (header, claims) = (object(header)?, object(payload)?);
         let signed = matches!(header.get("alg"), Some(Json::String(alg)) if !alg.is_empty() && !alg.eq_ignore_ascii_case("none"));
-        let claims = object(payload)?;
-        let identified = matches!(claims.get("jti"), Some(Json::String(id)) if !id.is_empty());
-        (signed && identified).then_some(Self { text, claims })
+        signed.then_some(Self { text, header, claims, signature })
+    }
+
+    /// The JOSE header.
+    pub(crate) fn header(&self) -> &Object {
+        &self.header
+    }
+
+    /// What is signed (RFC 7515, section 5.2), and the signature.
+    pub(crate) fn signed(&self) -> (&'a [u8], &[u8]) {
+        let signed = self.text.rsplit_once('.').map_or("", |(signed, _)| signed);
+        (signed.as_bytes(), &self.signature)
+    }
+
+    /// A claim that is a string.
+    pub(crate) fn text_claim(&self, name: &str) -> Option<&str> {
+        match self.claims.get(name) {
+            Some(Json::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether the token says something by this name.
+    pub(crate) fn has_claim(&self, name: &str) -> bool {
+        self.claims.get(name).is_some_and(|value| *value != Json::Null)
+    }
+
+    /// Whom the token is for (RFC 7519, section 4.1.3): one or several.
+    pub(crate) fn audiences(&self) -> impl Iterator<Item = &str> {
+        let audiences = match self.claims.get("aud") {
+            Some(Json::Array(audiences)) => audiences.as_slice(),
+            Some(audience) => std::slice::from_ref(audience),
+            None => &[],
+        };
+        audiences.iter().filter_map(|audience| match audience {
+            Json::String(audience) => Some(audience.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Seconds from `iat` to `exp`; `None` where one of them is missing.
+    pub(crate) fn lifetime(&self) -> Result<Option<f64>, Denial> {
+        Ok(self.numeric_date("exp")?.zip(self.numeric_date("iat")?).map(|(expires, issued)| expires - issued))
+    }
+
+    /// Refuses a token without an identifier, which the authorization service has to have.
+    pub(crate) fn check_identifier(&self) -> Result<(), Denial> {
+        if self.text_claim("jti").is_some_and(|id| !id.is_empty()) { Ok(()) } else { Err(Denial::MalformedToken) }
     }
 
     /// Refuses a token outside its time (RFC 7519, sections 4.1.4 and 4.1.5), where it states one.
-    pub(crate) fn check_time(&self, now: SystemTime) -> Result<(), Denial> {
+    ///
+    /// `skew`: how far the clocks of the gateway and of the issuer may be apart.
+    pub(crate) fn check_time(&self, now: SystemTime, skew: Duration) -> Result<(), Denial> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let skew = CLOCK_SKEW.as_secs_f64();
+        let skew = skew.as_secs_f64();
         if self.numeric_date("exp")?.is_some_and(|expires| now >= expires + skew) {
             return Err(Denial::ExpiredToken);
         }
@@ -54,6 +100,15 @@ impl<'a> Token<'a> {
             return Err(Denial::PrematureToken);
         }
         Ok(())
+    }
+
+    /// Refuses a token that is issued in the future (RFC 7519, section 4.1.6), where it states when.
+    pub(crate) fn check_issued(&self, now: SystemTime, skew: Duration) -> Result<(), Denial> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default() + skew;
+        match self.numeric_date("iat")? {
+            Some(issued) if now.as_secs_f64() < issued => Err(Denial::PrematureToken),
+            _ => Ok(()),
+        }
     }
 
     /// The token as it arrived: base64url and dots only.

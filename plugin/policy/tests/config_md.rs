@@ -84,6 +84,7 @@ fn shown(value: &Value, path: &str) -> String {
         }
         Value::Whole(range) => format!("{} to {}", range.start(), range.end()),
         Value::Flag => "`true`, `false`".to_owned(),
+        Value::Any => "object".to_owned(),
         Value::List(of) => format!("list of {}", shown(of, path)),
         Value::Object(_) => format!("[object](#{})", path.replace('.', "").to_lowercase()),
     }

@@ -54,6 +54,11 @@ pub enum IssueKind {
         /// What is allowed, and why where it helps.
         allowed: String,
     },
+    /// A part of the value is not used: only a warning.
+    Unused {
+        /// Which, and why.
+        message: String,
+    },
 }
 
 impl fmt::Display for Issue {
@@ -81,6 +86,7 @@ impl fmt::Display for IssueKind {
             Self::DuplicateKey => f.write_str("the key stands twice, keep one"),
             Self::Missing { expected } => write!(f, "required: expected {expected}"),
             Self::WrongType { expected, found } => write!(f, "expected {expected}, found {found}"),
+            Self::Unused { message } => f.write_str(message),
             Self::NotAllowed { value, allowed } => write!(f, "`{value}` is not allowed: expected {allowed}"),
         }
     }

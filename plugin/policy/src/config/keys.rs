@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{callout, tokens};
+use super::{callout, issuers, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub enum Value {
     Whole(RangeInclusive<u64>),
     /// True or false.
     Flag,
+    /// Any object; what it is a standard says.
+    Any,
     /// A list.
     List(&'static Value),
     /// An object with these keys.
@@ -45,8 +47,9 @@ pub const ROOT: &[Key] = &[
         name: "cluster",
         value: Value::Text { pattern: r"^[^\x00-\x1f\x7f]+$" },
         default: None,
-        about: "Required. The Envoy cluster of the authorization service; Istio calls it \
-                `outbound|8080||jwt-auth-service.default.svc.cluster.local`.",
+        about: "The Envoy cluster of the authorization service; Istio calls it \
+                `outbound|8080||jwt-auth-service.default.svc.cluster.local`. Required but where there are `issuers`: then \
+                signature and claims decide without it, and before it is asked.",
     },
     Key {
         name: "authorizeUrl",
@@ -86,6 +89,12 @@ pub const ROOT: &[Key] = &[
         }]),
         default: None,
         about: "What is changed of a request that is let through.",
+    },
+    Key {
+        name: "issuers",
+        value: Value::List(&Value::Object(issuers::KEYS)),
+        default: Some("[]"),
+        about: "Whose tokens the plugin verifies itself. A token of anybody else is denied.",
     },
     Key {
         name: "paths",

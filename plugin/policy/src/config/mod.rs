@@ -2,6 +2,7 @@
 
 mod callout;
 mod issue;
+mod issuers;
 mod keys;
 mod reader;
 mod schema;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use crate::{
     Json,
     callout::Upstream,
+    issuer::Issuer,
     path::{AmbiguousPaths, PathPrefix},
 };
 
@@ -23,10 +25,12 @@ pub use schema::schema;
 pub(crate) use tokens::Tokens;
 
 /// A configuration that has been checked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) compat: Compat,
-    pub(crate) upstream: Upstream,
+    /// The authorization service; without one the issuers' signatures decide.
+    pub(crate) upstream: Option<Upstream>,
+    pub(crate) issuers: Vec<Issuer>,
     pub(crate) bypass: Vec<PathPrefix>,
     pub(crate) ambiguous_paths: AmbiguousPaths,
     pub(crate) tokens: Tokens,
@@ -34,7 +38,7 @@ pub struct Config {
 }
 
 /// A configuration and what it should be warned about.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Parsed {
     /// The configuration.
     pub config: Config,
@@ -85,10 +89,10 @@ impl Config {
         }
     }
 
-    /// How long a callout may take.
+    /// How long a callout may take; `None` where there are none.
     #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.upstream.timeout()
+    pub fn timeout(&self) -> Option<Duration> {
+        self.upstream.as_ref().map(Upstream::timeout)
     }
 }
 
@@ -114,6 +118,8 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         strip_token = headers.flag("stripToken", issues);
         headers.finish(issues);
     }
+    let written = root.objects("issuers", issues).unwrap_or_default();
+    let issuers = issuers::read(&written, issues);
     let mut ambiguous_paths = None;
     if let Some(paths) = root.object("paths", issues) {
         ambiguous_paths = paths.word(
@@ -140,7 +146,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
             let absent = !issues.errors.iter().any(
                 |issue| matches!(issue.path.as_slice(), [Segment::Key(key)] if key.eq_ignore_ascii_case("cluster")),
             );
-            if absent {
+            if absent && written.is_empty() {
                 root.missing(&["cluster"], "the name of the authorization service's Envoy cluster", issues);
             }
             None
@@ -149,7 +155,8 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     root.finish(issues);
     Some(Config {
         compat,
-        upstream: upstream?,
+        upstream,
+        issuers,
         bypass,
         ambiguous_paths,
         tokens,

@@ -66,6 +66,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Likewise, of a key that there has to be.
+    pub(super) fn required<T>(
+        &self,
+        key: &'static str,
+        expected: &'static str,
+        issues: &mut Issues,
+        read: impl FnOnce(&'a Json) -> Result<T, Refusal>,
+    ) -> Option<T> {
+        let errors = issues.errors.len();
+        let value = self.optional(key, issues, read);
+        if value.is_none() && issues.errors.len() == errors {
+            self.missing(&[key], expected, issues);
+        }
+        value
+    }
+
     /// The object under `key`, to be read on.
     pub(super) fn object(&self, key: &'static str, issues: &mut Issues) -> Option<Reader<'a>> {
         let (written, value) = self.find(key, issues)?;
@@ -139,9 +155,17 @@ impl<'a> Reader<'a> {
 
     /// Reports the value that `keys` lead to as missing.
     pub(super) fn missing(&self, keys: &[&'static str], expected: &'static str, issues: &mut Issues) {
+        issues.errors.push(Issue { path: self.below(keys), kind: IssueKind::Missing { expected } });
+    }
+
+    /// Warns of the value that `keys` lead to.
+    pub(super) fn warn(&self, keys: &[&'static str], kind: IssueKind, issues: &mut Issues) {
+        issues.warnings.push(Issue { path: self.below(keys), kind });
+    }
+
+    fn below(&self, keys: &[&'static str]) -> Vec<Segment> {
         let keys = keys.iter().map(|key| Segment::Key((*key).to_owned()));
-        let path = self.path.iter().cloned().chain(keys).collect();
-        issues.errors.push(Issue { path, kind: IssueKind::Missing { expected } });
+        self.path.iter().cloned().chain(keys).collect()
     }
 
     /// Reports the keys that there are not: errors, or warnings where the original ignored them.

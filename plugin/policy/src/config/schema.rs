@@ -51,6 +51,7 @@ fn value(value: &Value) -> Map<String, JsonValue> {
             ("maximum", (*range.end()).into()),
         ]),
         Value::Flag => members([("type", "boolean".into())]),
+        Value::Any => members([("type", "object".into())]),
         Value::List(of) => members([("type", "array".into()), ("items", self::value(of).into())]),
         Value::Object(keys) => object(keys),
     }
@@ -85,12 +86,13 @@ mod tests {
             Value::Duration(range) => {
                 let (least, most) = (milliseconds(*range.start()), milliseconds(*range.end()));
                 let allowed = vec![least.to_string(), most.to_string(), format!("\"{most}ms\"")];
-                (allowed, vec![(most + 1).to_string(), format!("\"{}ms\"", least - 1), "\"1 s\"".to_owned()])
+                (allowed, vec![(most + 1).to_string(), format!("\"-{least}ms\""), "\"1 s\"".to_owned()])
             }
             Value::Whole(range) => {
                 let allowed = vec![range.start().to_string(), range.end().to_string()];
                 (allowed, vec![(range.start() - 1).to_string(), (range.end() + 1).to_string(), "\"7\"".to_owned()])
             }
+            Value::Any => (Vec::new(), vec!["7".to_owned()]),
             Value::Flag => (vec!["true".to_owned(), "false".to_owned()], vec!["\"true\"".to_owned()]),
             // Which keys go together the reader knows.
             Value::List(of @ Value::Object(_)) => {

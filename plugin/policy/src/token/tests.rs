@@ -21,12 +21,12 @@ fn read(values: &[&[u8]]) -> Result<(), Denial> {
     let headers: Vec<_> = values.iter().map(|value| ("authorization".to_owned(), value.to_vec())).collect();
     let sources = [TokenSource::bearer()];
     let found = source::find(Request::new(&headers), &sources)?;
-    Token::read(found.text, 1024).map(|_| ())
+    Token::read(found.text, 1024)?.check_identifier()
 }
 
 fn at(payload: &str, seconds: u64) -> Result<(), Denial> {
     let token = jwt(r#"{"alg":"ES256"}"#, payload);
-    Token::read(token.as_bytes(), 1024)?.check_time(UNIX_EPOCH + Duration::from_secs(seconds))
+    Token::read(token.as_bytes(), 1024)?.check_time(UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_secs(30))
 }
 
 #[test]

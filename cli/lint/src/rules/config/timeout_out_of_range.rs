@@ -34,7 +34,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         Some((plugin.place(issue).0, issue.kind.to_string()))
     };
     let unwise = |plugin: &Plugin<'_>| {
-        let timeout = plugin.config.as_ref()?.as_ref().ok()?.config.timeout();
+        let timeout = plugin.config.as_ref()?.as_ref().ok()?.config.timeout()?;
         let entry = plugin.wasm.config?.value.entry("timeout")?;
         (!RECOMMENDED.contains(&timeout)).then(|| {
             (plugin.at(entry.label()), format!("a timeout of {} ms is outside of 2 to 5 seconds", timeout.as_millis()))

@@ -1,0 +1,146 @@
+//! `issuers`: whose tokens the plugin verifies itself.
+
+use std::time::Duration;
+
+use crate::{Json, issuer::Issuer, jwk::JwkSet, jws::Algorithm};
+
+use super::{
+    IssueKind,
+    keys::{Key, Value},
+    non_empty,
+    reader::{Issues, Reader, Refusal, string},
+};
+
+/// The usual bound of a clock's error (RFC 7519, section 4.1.4: "usually no more than a few minutes").
+const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(30);
+/// Algorithms whose keys are public; with a shared secret everybody who verifies can sign.
+const ALGORITHMS: [Algorithm; 7] = [
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::EdDsa,
+];
+
+const NAME: &str = r"^[^\x00-\x1f\x7f]+$";
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "issuer",
+        value: Value::Text { pattern: NAME },
+        default: None,
+        about: "Required. Its name: `iss` of its tokens, to the letter.",
+    },
+    Key {
+        name: "audiences",
+        value: Value::List(&Value::Text { pattern: NAME }),
+        default: None,
+        about: "Required. Whom its tokens must be for: one of these must be among their `aud`.",
+    },
+    Key {
+        name: "jwks",
+        value: Value::Object(&[Key {
+            name: "inline",
+            value: Value::Any,
+            default: None,
+            about: "A JWK Set (RFC 7517): `{keys: […]}`. Keys for encryption, private and unknown ones are left out.",
+        }]),
+        default: None,
+        about: "Required. Its public keys.",
+    },
+    Key {
+        name: "algorithms",
+        value: Value::List(&Value::Word(&["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"])),
+        default: None,
+        about: "What its tokens may be signed with. Default: whatever its keys are for.",
+    },
+    Key {
+        name: "clockSkew",
+        value: Value::Duration(Duration::ZERO..=Duration::from_secs(5 * 60)),
+        default: Some(r#""30s""#),
+        about: "How far its clock and the gateway's may be apart.",
+    },
+    Key {
+        name: "require",
+        value: Value::List(&Value::Text { pattern: NAME }),
+        default: Some(r#"["exp"]"#),
+        about: "Claims that its tokens must have.",
+    },
+    Key {
+        name: "maxLifetime",
+        value: Value::Duration(Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60)),
+        default: None,
+        about: "The longest time from `iat` to `exp`; a token without one of them is denied then. Default: none.",
+    },
+];
+
+/// `None` only where `issues` then holds an error.
+pub(super) fn read(written: &[Reader<'_>], issues: &mut Issues) -> Vec<Issuer> {
+    let mut issuers: Vec<Issuer> = Vec::new();
+    for reader in written {
+        match issuer(reader, issues) {
+            Some(issuer) if issuers.iter().any(|other| other.name == issuer.name) => {
+                reader.refuse("issuer", Refusal::not_allowed(&issuer.name, "each issuer once"), issues);
+            }
+            issuer => issuers.extend(issuer),
+        }
+    }
+    issuers
+}
+
+fn issuer(reader: &Reader<'_>, issues: &mut Issues) -> Option<Issuer> {
+    let name = reader.required("issuer", "the issuer's name", issues, non_empty);
+    let audiences = reader.required("audiences", "whom tokens are for", issues, |json| names(json, 1));
+    let keys = match reader.object("jwks", issues) {
+        Some(jwks) => {
+            let keys = jwks.required("inline", "a JWK Set", issues, |json| {
+                JwkSet::from_json(json.clone()).map_err(|error| Refusal::not_allowed(json.kind(), error.to_string()))
+            });
+            jwks.finish(issues);
+            keys
+        }
+        None => {
+            reader.missing(&["jwks"], "the issuer's public keys", issues);
+            None
+        }
+    };
+    for left_out in keys.iter().flat_map(JwkSet::left_out) {
+        let message = format!("keys[{}] is left out: {}", left_out.index, left_out.reason);
+        reader.warn(&["jwks", "inline"], IssueKind::Unused { message }, issues);
+    }
+    let algorithms = reader.optional("algorithms", issues, algorithms).unwrap_or_else(|| ALGORITHMS.to_vec());
+    let clock_skew = reader.duration("clockSkew", issues).unwrap_or(DEFAULT_CLOCK_SKEW);
+    let require = reader.optional("require", issues, |json| names(json, 0));
+    let require = require.unwrap_or_else(|| vec!["exp".to_owned()]);
+    let max_lifetime = reader.duration("maxLifetime", issues);
+    reader.finish(issues);
+    let (name, audiences, keys) = (name?.to_owned(), audiences?, keys?);
+    Some(Issuer { name, audiences, algorithms, keys, clock_skew, require, max_lifetime })
+}
+
+/// A list of so many names or more.
+fn names(json: &Json, least: usize) -> Result<Vec<String>, Refusal> {
+    let Json::Array(items) = json else { return Err(Refusal::wrong_type("a list of names", json)) };
+    if items.len() < least {
+        return Err(Refusal::not_allowed("[]", "one name or more"));
+    }
+    let named = |(index, item)| non_empty(item).map(str::to_owned).map_err(|refusal| refusal.at(index));
+    items.iter().enumerate().map(named).collect()
+}
+
+fn algorithms(json: &Json) -> Result<Vec<Algorithm>, Refusal> {
+    let Json::Array(items) = json else { return Err(Refusal::wrong_type("a list of algorithms", json)) };
+    if items.is_empty() {
+        return Err(Refusal::not_allowed("[]", "one algorithm or more"));
+    }
+    let algorithm = |(index, item)| {
+        let name = string(item).map_err(|refusal| refusal.at(index))?;
+        ALGORITHMS.into_iter().find(|algorithm| algorithm.name() == name).ok_or_else(|| {
+            let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| format!("`{}`", algorithm.name())).collect();
+            Refusal::not_allowed(name, names.join(" or ")).at(index)
+        })
+    };
+    items.iter().enumerate().map(algorithm).collect()
+}
