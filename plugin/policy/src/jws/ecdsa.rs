@@ -2,29 +2,25 @@
 //!
 //! Either of the two values of s is accepted: JWS has no rule about it.
 
-use p256::ecdsa::signature::Verifier as _;
+use p256::{ecdsa::signature::Verifier as _, elliptic_curve::point::AffineCoordinates};
 
 use super::{KeyError, VerifyError};
 
-/// The SEC 1 tag of a point with both coordinates.
-const UNCOMPRESSED: &[u8] = &[4];
-const P256_BYTES: usize = 32;
-const P384_BYTES: usize = 48;
-
 pub(super) fn p256(x: &[u8], y: &[u8]) -> Result<p256::ecdsa::VerifyingKey, KeyError> {
-    point(x, y, P256_BYTES)
-        .and_then(|point| p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok())
-        .ok_or(KeyError::Point)
+    p256::ecdsa::VerifyingKey::from_affine(point(x, y)?).map_err(|_| KeyError::Point)
 }
 
 pub(super) fn p384(x: &[u8], y: &[u8]) -> Result<p384::ecdsa::VerifyingKey, KeyError> {
-    point(x, y, P384_BYTES)
-        .and_then(|point| p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok())
-        .ok_or(KeyError::Point)
+    p384::ecdsa::VerifyingKey::from_affine(point(x, y)?).map_err(|_| KeyError::Point)
 }
 
-fn point(x: &[u8], y: &[u8], bytes: usize) -> Option<Vec<u8>> {
-    (x.len() == bytes && y.len() == bytes).then(|| [UNCOMPRESSED, x, y].concat())
+/// A point of the curve, from coordinates in their full length (RFC 7518, section 6.2.1).
+fn point<P: AffineCoordinates>(x: &[u8], y: &[u8]) -> Result<P, KeyError>
+where
+    P::FieldRepr: for<'a> TryFrom<&'a [u8]>,
+{
+    let (Ok(x), Ok(y)) = (x.try_into(), y.try_into()) else { return Err(KeyError::Point) };
+    P::from_coordinates(&x, &y).into_option().ok_or(KeyError::Point)
 }
 
 pub(super) fn verify_es256(
