@@ -36,6 +36,11 @@ const PROFILE_SETTINGS: &[&str] = &[
     "debug=false",
 ];
 
+/// What cryptographic crates cannot find out: big integers are faster in words of 32 bits here, where there is no wider
+/// product, though their default for wasm32 are 64; SHA-2 without unrolled rounds is 17 KB smaller, at a microsecond a
+/// token.
+const CFGS: &[&str] = &["cpubits=\"32\"", "sha2_backend_soft=\"compact\""];
+
 /// A module that cargo has built.
 pub(crate) struct Built {
     pub(crate) path: PathBuf,
@@ -170,6 +175,10 @@ fn encoded_flags(folder: &Path) -> Result<OsString, Failure> {
         }
     }
     remap(root, "/build");
+    for cfg in CFGS {
+        flags.push("\u{1f}--cfg\u{1f}");
+        flags.push(cfg);
+    }
     Ok(flags)
 }
 
