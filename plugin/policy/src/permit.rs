@@ -37,8 +37,10 @@ pub enum HeaderMutation {
 pub enum PermitReason {
     /// The authorization service said 200.
     AuthorizedByService,
-    /// The path is one of `bypassPaths`.
+    /// A rule says that it needs no token, or the path is one of `bypassPaths`.
     Bypass,
+    /// A browser asks whether it may send a request (CORS), and `preflight` allows that.
+    Preflight,
 }
 
 impl Permit {
@@ -76,6 +78,7 @@ impl PermitReason {
         match self {
             Self::AuthorizedByService => "authorized_by_service",
             Self::Bypass => "bypass",
+            Self::Preflight => "preflight",
         }
     }
 }

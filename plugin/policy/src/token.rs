@@ -7,7 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-use crate::{Denial, Json};
+use crate::{
+    Denial, Json,
+    json::{Members, member},
+};
 
 /// How far the clocks of the gateway and of the issuer may be apart (RFC 7519, section 4.1.4: "usually no more than a
 /// few minutes").
@@ -61,6 +64,11 @@ impl<'a> Token<'a> {
         self.text
     }
 
+    /// What it says; without issuers nobody has verified it before the authorization service does.
+    pub(crate) fn claims(&self) -> &Members {
+        &self.claims
+    }
+
     /// Seconds since the epoch, with a fraction if need be (RFC 7519, section 2).
     fn numeric_date(&self, claim: &str) -> Result<Option<f64>, Denial> {
         match member(&self.claims, claim) {
@@ -79,10 +87,6 @@ fn object(segment: &str) -> Option<Vec<(String, Json)>> {
     names.sort_unstable();
     let unique = names.windows(2).all(|pair| pair.first() != pair.last());
     unique.then_some(members)
-}
-
-fn member<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
-    members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The plugin's configuration: one typed schema for the plugin and the linter.
 
+mod claims;
 mod issue;
 mod keys;
 mod reader;
+mod rules;
 mod schema;
 mod tokens;
 
@@ -11,12 +13,13 @@ use std::time::Duration;
 use crate::{
     Json,
     callout::Upstream,
-    path::{AmbiguousPaths, PathPrefix},
+    path::{AmbiguousPaths, PathPattern},
+    rule::Rules,
 };
 
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
-pub use keys::{Key, ROOT as KEYS, Value};
-use reader::{Issues, Reader, Refusal, string};
+pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
+use reader::{Issues, Reader, Refusal, list, string};
 pub use schema::schema;
 pub(crate) use tokens::Tokens;
 
@@ -25,8 +28,10 @@ pub(crate) use tokens::Tokens;
 pub struct Config {
     pub(crate) compat: Compat,
     pub(crate) upstream: Upstream,
-    pub(crate) bypass: Vec<PathPrefix>,
+    /// `bypassPaths` in front.
+    pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
+    pub(crate) allow_preflight: bool,
     pub(crate) tokens: Tokens,
     pub(crate) strip_token: bool,
 }
@@ -102,7 +107,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let bypass = match (bypass, compat) {
         (Some(paths), Compat::Strict) => paths,
         (Some(paths), Compat::Seed) if !paths.is_empty() => paths,
-        _ => PathPrefix::new(DEFAULT_BYPASS).into_iter().collect(),
+        _ => PathPattern::prefix(DEFAULT_BYPASS).into_iter().collect(),
     };
 
     let mut authority = None;
@@ -130,6 +135,9 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         Compat::Seed => AmbiguousPaths::NeverMatch,
     });
 
+    let rules = rules::read(&root, bypass, issues);
+    let allow_preflight = root.word("preflight", &[("deny", false), ("allow", true)], issues);
+
     let upstream = match cluster {
         Some(cluster) => match Upstream::new(cluster, authority, path, timeout) {
             Some(upstream) => Some(upstream),
@@ -152,8 +160,9 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     Some(Config {
         compat,
         upstream: upstream?,
-        bypass,
+        rules,
         ambiguous_paths,
+        allow_preflight: allow_preflight.unwrap_or(false),
         tokens,
         strip_token: strip_token.unwrap_or(false),
     })
@@ -199,19 +208,16 @@ fn authorize_path(json: &Json) -> Result<&str, Refusal> {
     }
 }
 
-fn bypass_paths(json: &Json) -> Result<Vec<PathPrefix>, Refusal> {
-    let Json::Array(items) = json else { return Err(Refusal::wrong_type("a list of paths", json)) };
-    let prefix = |(index, item): (usize, &Json)| {
-        let text = string(item).map_err(|refusal| refusal.at(index))?;
-        PathPrefix::new(text).ok_or_else(|| {
+fn bypass_paths(json: &Json) -> Result<Vec<PathPattern>, Refusal> {
+    list(json, "a list of paths", |item| {
+        let text = string(item)?;
+        PathPattern::prefix(text).ok_or_else(|| {
             Refusal::not_allowed(
                 text,
                 "a path such as `/health` below the root, without `//`, `.` or `..` segments, `%`, `;`, `\\`, `?` or `#`: anything else opens more than it says",
             )
-            .at(index)
         })
-    };
-    items.iter().enumerate().map(prefix).collect()
+    })
 }
 
 #[cfg(test)]
