@@ -98,5 +98,9 @@ fn change(permit: &Permit) {
 
 /// Answers the request in the upstream's place. The host drops what arrives after the client has left.
 fn send(answer: &Answer) {
-    let _ = hostcalls::send_http_response(answer.status, answer.headers.clone(), Some(answer.body.as_bytes()));
+    let _ = hostcalls::send_http_response(
+        answer.status,
+        answer.headers.iter().map(|(name, value)| (*name, value.as_ref())).collect(),
+        Some(answer.body.as_bytes()),
+    );
 }

@@ -1,6 +1,8 @@
 //! What a denied client is told: problem details (RFC 9457) with a bearer challenge (RFC 6750, section 3), or, with
 //! `compat: seed`, the status lines and bodies of the plugin that this one replaces.
 
+use std::borrow::Cow;
+
 use crate::{Denial, config::Compat};
 
 /// A response that the gateway sends in the upstream's place.
@@ -9,7 +11,7 @@ pub struct Answer {
     /// The HTTP status code.
     pub status: u32,
     /// Headers, names in lower case.
-    pub headers: Vec<(&'static str, &'static str)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body; ends in a newline.
     pub body: String,
     /// Why the request was denied.
@@ -20,15 +22,16 @@ pub struct Answer {
 const RETRY_AFTER_SECONDS: &str = "5";
 
 impl Answer {
-    pub(crate) fn new(denial: Denial, compat: Compat) -> Self {
+    /// `scopes`: those that the request needs, for a token that lacks one.
+    pub(crate) fn new(denial: Denial, scopes: &[String], compat: Compat) -> Self {
         match compat {
-            Compat::Strict => problem(denial),
+            Compat::Strict => problem(denial, scopes),
             Compat::Seed => seed(denial),
         }
     }
 }
 
-fn problem(denial: Denial) -> Answer {
+fn problem(denial: Denial, scopes: &[String]) -> Answer {
     let (status, title) = match denial {
         Denial::AmbiguousPath | Denial::MultipleAuthorizations | Denial::MultipleTokens | Denial::UnreadableHeader => {
             (400, "Bad Request")
@@ -47,7 +50,9 @@ fn problem(denial: Denial) -> Answer {
         | Denial::MissingClaim
         | Denial::LongLivedToken
         | Denial::RejectedByService => (401, "Unauthorized"),
-        Denial::RevokedByService | Denial::CrossOrigin => (403, "Forbidden"),
+        Denial::RevokedByService | Denial::CrossOrigin | Denial::InsufficientScope | Denial::RequirementNotMet => {
+            (403, "Forbidden")
+        }
         Denial::ServiceUnavailable | Denial::ServiceError => (503, "Service Unavailable"),
     };
     let detail = match denial {
@@ -71,13 +76,20 @@ fn problem(denial: Denial) -> Answer {
         Denial::LongLivedToken => "the token is valid for too long",
         Denial::RejectedByService => "the token was rejected",
         Denial::RevokedByService => "the token has been revoked",
+        Denial::InsufficientScope => "the token lacks a scope that the request needs",
+        Denial::RequirementNotMet => "the token lacks what the request needs",
         Denial::ServiceUnavailable | Denial::ServiceError => "authorization is not available at the moment",
     };
     let code = denial.code();
-    let mut headers = vec![("content-type", "application/problem+json")];
-    headers.extend(challenge(denial).map(|challenge| ("www-authenticate", challenge)));
+    let mut headers = vec![("content-type", Cow::Borrowed("application/problem+json"))];
+    let mut challenge = challenge(denial).map(Cow::Borrowed);
+    if let (Denial::InsufficientScope, Some(challenge), false) = (denial, &mut challenge, scopes.is_empty()) {
+        // Scopes hold no character that a quoted string escapes (RFC 6749, section 3.3).
+        challenge.to_mut().push_str(&format!(", scope=\"{}\"", scopes.join(" ")));
+    }
+    headers.extend(challenge.map(|challenge| ("www-authenticate", challenge)));
     if status == 503 {
-        headers.push(("retry-after", RETRY_AFTER_SECONDS));
+        headers.push(("retry-after", RETRY_AFTER_SECONDS.into()));
     }
     // Every part is a constant of ours without characters that JSON escapes.
     let body = format!(
@@ -117,9 +129,13 @@ fn challenge(denial: Denial) -> Option<&'static str> {
         Denial::RejectedByService => Some("Bearer error=\"invalid_token\", error_description=\"rejected\""),
         // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
         Denial::RevokedByService => Some("Bearer error=\"invalid_token\", error_description=\"revoked\""),
+        Denial::InsufficientScope => {
+            Some("Bearer error=\"insufficient_scope\", error_description=\"a scope is missing\"")
+        }
         Denial::AmbiguousPath
         | Denial::CrossOrigin
         | Denial::UnreadableHeader
+        | Denial::RequirementNotMet
         | Denial::ServiceUnavailable
         | Denial::ServiceError => None,
     }
@@ -146,6 +162,8 @@ fn seed(denial: Denial) -> Answer {
         | Denial::LongLivedToken
         | Denial::RejectedByService => (401, "Unauthorized: Invalid JWT token\n"),
         Denial::CrossOrigin => (403, "Forbidden: Cross-origin request\n"),
+        Denial::InsufficientScope => (403, "Forbidden: Insufficient scope\n"),
+        Denial::RequirementNotMet => (403, "Forbidden: Requirement not met\n"),
         Denial::RevokedByService => (403, "Forbidden: Token has been revoked\n"),
         Denial::ServiceUnavailable => (503, "Authorization service unavailable\n"),
         Denial::ServiceError => (503, "Authorization service error\n"),
@@ -170,7 +188,7 @@ mod tests {
             (Denial::ServiceUnavailable, 503, "Authorization service unavailable\n"),
             (Denial::ServiceError, 503, "Authorization service error\n"),
         ] {
-            let answer = Answer::new(denial, Compat::Seed);
+            let answer = Answer::new(denial, &[], Compat::Seed);
             assert_eq!((answer.status, answer.body.as_str()), (status, body));
         }
     }
@@ -178,7 +196,7 @@ mod tests {
     #[test]
     fn strict_answers_are_problem_details_with_a_challenge_on_401() {
         for denial in Denial::ALL {
-            let answer = Answer::new(denial, Compat::Strict);
+            let answer = Answer::new(denial, &[], Compat::Strict);
             let Json::Object(members) = Json::parse(answer.body.as_bytes()).unwrap() else { panic!("not an object") };
             let member = |name: &str| members.iter().find(|(key, _)| key == name).unwrap().1.clone();
             assert_eq!(member("status"), Json::Number(answer.status.into()));
@@ -188,6 +206,17 @@ mod tests {
             assert!(answer.status != 401 || has("www-authenticate"), "{denial:?}");
             assert_eq!(answer.status == 503, has("retry-after"), "{denial:?}");
         }
+    }
+
+    #[test]
+    fn a_client_is_told_which_scopes_the_request_needs() {
+        let scopes = ["read".to_owned(), "write:all".to_owned()];
+        for (denial, expected) in [(Denial::InsufficientScope, true), (Denial::RevokedByService, false)] {
+            let answer = Answer::new(denial, &scopes, Compat::Strict);
+            let (_, challenge) = answer.headers.iter().find(|(key, _)| *key == "www-authenticate").unwrap();
+            assert_eq!(challenge.ends_with(", scope=\"read write:all\""), expected, "{challenge}");
+        }
+        assert!(Answer::new(Denial::InsufficientScope, &scopes, Compat::Seed).headers.is_empty());
     }
 
     #[test]

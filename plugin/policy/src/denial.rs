@@ -43,6 +43,10 @@ pub enum Denial {
     RejectedByService,
     /// The authorization service said 403.
     RevokedByService,
+    /// The token lacks a scope that a rule requires.
+    InsufficientScope,
+    /// The token lacks a role or a claim that a rule requires.
+    RequirementNotMet,
     /// The authorization service could not be asked, or gave no verdict.
     ServiceUnavailable,
     /// The callout was reset before the service had replied.
@@ -51,7 +55,7 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, for tables and tests.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::AmbiguousPath,
         Self::MissingToken,
         Self::MalformedAuthorization,
@@ -72,6 +76,8 @@ impl Denial {
         Self::LongLivedToken,
         Self::RejectedByService,
         Self::RevokedByService,
+        Self::InsufficientScope,
+        Self::RequirementNotMet,
         Self::ServiceUnavailable,
         Self::ServiceError,
     ];
@@ -100,6 +106,8 @@ impl Denial {
             Self::LongLivedToken => "long_lived_token",
             Self::RejectedByService => "rejected_by_service",
             Self::RevokedByService => "revoked_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::RequirementNotMet => "requirement_not_met",
             Self::ServiceUnavailable => "authorization_unavailable",
             Self::ServiceError => "authorization_error",
         }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request, issuer,
-    path::{AmbiguousPaths, Path},
+    rule::{Ruling, Target},
     source::{self, TokenSource},
     token::Token,
 };
@@ -38,6 +38,8 @@ pub struct Exchange {
     state: State,
     /// What is to be changed of the request once it is allowed.
     mutations: Vec<HeaderMutation>,
+    /// The answer once the service has allowed a token that does not meet what the rules require.
+    unmet: Option<Answer>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,19 +56,6 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self { config }
-    }
-
-    /// Whether the path needs no token. Without a condition on paths none of them is ambiguous.
-    fn bypasses(&self, path: Path<'_>) -> Result<bool, Denial> {
-        match path {
-            Path::Plain(path) => Ok(self.config.bypass.iter().any(|prefix| prefix.matches(&path))),
-            Path::Ambiguous
-                if self.config.ambiguous_paths == AmbiguousPaths::Reject && !self.config.bypass.is_empty() =>
-            {
-                Err(Denial::AmbiguousPath)
-            }
-            Path::Ambiguous | Path::Absent => Ok(false),
-        }
     }
 }
 
@@ -90,9 +79,12 @@ impl Exchange {
     pub fn handle_callout_reply(&mut self, engine: &Engine, reply: CalloutReply<'_>) -> Option<Step> {
         match self.state {
             State::AwaitingReply => {
-                let permit = |reason| Step::Continue(Permit::new(reason, mem::take(&mut self.mutations)));
-                let verdict = reply.verdict().map(permit);
-                Some(self.settle(engine, verdict))
+                // Until the service has allowed the token, nobody has verified its claims.
+                let decision = reply.verdict().map(|reason| match self.unmet.take() {
+                    Some(answer) => Step::Deny(answer),
+                    None => Step::Continue(Permit::new(reason, mem::take(&mut self.mutations))),
+                });
+                Some(self.settle(engine, decision))
             }
             State::New | State::Allowed | State::Denied => None,
         }
@@ -106,16 +98,31 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Denial> {
-        if engine.bypasses(Path::parse(request.path()))? {
-            return Ok(Step::Continue(Permit::new(PermitReason::Bypass, Vec::new())));
-        }
         let config = &engine.config;
+        let target = Target::read(request);
+        let ruling = config.rules.ruling(&target, config.ambiguous_paths)?;
+        if config.allow_preflight && target.is_preflight(request) {
+            return Ok(Step::Continue(Permit::new(PermitReason::Preflight, Vec::new())));
+        }
+        let requirements = match ruling {
+            Ruling::Open => return Ok(Step::Continue(Permit::new(PermitReason::Bypass, Vec::new()))),
+            Ruling::Protected(requirements) => requirements,
+        };
         let found = source::find(request, &config.tokens.sources)?;
         let token = Token::read(found.text, config.tokens.max_bytes)?;
         if config.issuers.is_empty() {
             token.check_time(now, CLOCK_SKEW)?;
         } else {
             issuer::verify(&config.issuers, &token, now)?;
+        }
+        let unmet = requirements.iter().find_map(|requirement| {
+            let denial = requirement.check(token.claims(), &config.tokens.roles_claim).err()?;
+            Some(Answer::new(denial, &requirement.scopes, config.compat))
+        });
+        match unmet {
+            // What a trusted issuer has signed needs nobody's word.
+            Some(answer) if !config.issuers.is_empty() => return Ok(Step::Deny(answer)),
+            unmet => self.unmet = unmet,
         }
         // Paths are logged everywhere.
         if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
@@ -130,7 +137,7 @@ impl Exchange {
     }
 
     fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {
-        let step = decision.unwrap_or_else(|denial| Step::Deny(Answer::new(denial, engine.config.compat)));
+        let step = decision.unwrap_or_else(|denial| Step::Deny(Answer::new(denial, &[], engine.config.compat)));
         self.state = match step {
             Step::Continue(_) => State::Allowed,
             Step::Deny(_) => State::Denied,

@@ -4,7 +4,7 @@
 //! carries out the [`Step`] that comes back. The same code runs natively under tests, in the embedded host and in Envoy.
 //!
 //! ```text
-//! Request -> path, bypass -> token source -> token -> Step::Callout -> CalloutReply -> Step::Continue | Step::Deny
+//! Request -> rules -> token source -> token -> Step::Callout -> CalloutReply -> Step::Continue | Step::Deny
 //! ```
 //!
 //! An allowed request is a [`Permit`], which only the engine can make; every other path ends in a [`Denial`].
@@ -15,6 +15,7 @@ mod callout;
 pub mod config;
 mod denial;
 mod engine;
+mod host;
 mod issuer;
 mod json;
 pub mod jwk;
@@ -22,6 +23,8 @@ pub mod jws;
 mod path;
 mod permit;
 mod request;
+mod requirement;
+mod rule;
 mod source;
 mod token;
 

@@ -5,12 +5,16 @@
 
 use std::borrow::Cow;
 
+mod pattern;
+
+pub(crate) use pattern::PathPattern;
+
 /// What happens to a request whose path is ambiguous: `paths.ambiguous`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AmbiguousPaths {
     /// It is refused, so that it can neither bypass nor slip past a stricter rule.
     Reject,
-    /// It matches no condition, so that it needs a token like any other.
+    /// It opens nothing, and has to meet what every rule requires that might be meant.
     NeverMatch,
 }
 
@@ -91,29 +95,30 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// A path below which nothing needs a token: one of `bypassPaths`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PathPrefix(Vec<u8>);
-
-impl PathPrefix {
-    /// `None` for whatever is not in normal form, and for the root, which would open everything.
-    pub(crate) fn new(text: &str) -> Option<Self> {
-        match Path::parse(Some(text.as_bytes())) {
-            Path::Plain(_) if text.len() > 1 && !text.contains(['%', '?']) => Some(Self(text.as_bytes().to_vec())),
-            _ => None,
-        }
+/// The path as the laxest upstream reads it, letter case apart: every escape decoded, no slash at its end.
+///
+/// `path` is plain, so that no reading of it has more segments or fewer.
+pub(crate) fn loosened(path: &[u8]) -> Cow<'_, [u8]> {
+    let path = trimmed(path);
+    if !path.contains(&b'%') {
+        return Cow::Borrowed(path);
     }
-
-    /// Whether `path` is this path or lies below it. With a slash at the end, only what lies below.
-    pub(crate) fn matches(&self, path: &[u8]) -> bool {
-        let Some(rest) = path.strip_prefix(self.0.as_slice()) else { return false };
-        self.0.ends_with(b"/") || rest.is_empty() || rest.starts_with(b"/")
+    let mut loose = Vec::with_capacity(path.len());
+    let mut bytes = path.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let escaped = (byte == b'%').then(|| Some(hex(bytes.next()?)? << 4 | hex(bytes.next()?)?)).flatten();
+        loose.push(escaped.unwrap_or(byte));
     }
+    Cow::Owned(loose)
+}
+
+fn trimmed(path: &[u8]) -> &[u8] {
+    path.strip_suffix(b"/").unwrap_or(path)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Path, PathPrefix};
+    use super::{Path, loosened};
 
     fn plain(target: &str) -> Option<String> {
         match Path::parse(Some(target.as_bytes())) {
@@ -177,18 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_end_at_segments() {
-        let health = PathPrefix::new("/health").unwrap();
-        assert!(health.matches(b"/health") && health.matches(b"/health/") && health.matches(b"/health/live"));
-        assert!(!health.matches(b"/healthcare") && !health.matches(b"/") && !health.matches(b"/x/health"));
-        let folder = PathPrefix::new("/health/").unwrap();
-        assert!(folder.matches(b"/health/live") && folder.matches(b"/health/") && !folder.matches(b"/health"));
-    }
-
-    #[test]
-    fn a_prefix_that_opens_more_than_it_says_is_none() {
-        for text in ["", "/", "health", "//", "/a//b", "/a/../b", "/a%20b", "/a?b", "/a;b", "/a#b", "*"] {
-            assert_eq!(PathPrefix::new(text), None, "{text}");
+    fn the_laxest_reading_decodes_everything_and_ends_without_a_slash() {
+        for (path, loose) in [("/", ""), ("/a/", "/a"), ("/a%40b%20/", "/a@b "), ("/%C3%89", "/É")] {
+            assert_eq!(loosened(path.as_bytes()), loose.as_bytes(), "{path}");
         }
     }
 }

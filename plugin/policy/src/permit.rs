@@ -39,8 +39,10 @@ pub enum PermitReason {
     Verified,
     /// The authorization service said 200.
     AuthorizedByService,
-    /// The path is one of `bypassPaths`.
+    /// A rule says that it needs no token, or the path is one of `bypassPaths`.
     Bypass,
+    /// A browser asks whether it may send a request (CORS), and `preflight` allows that.
+    Preflight,
 }
 
 impl Permit {
@@ -89,6 +91,7 @@ impl PermitReason {
             Self::Verified => "verified",
             Self::AuthorizedByService => "authorized_by_service",
             Self::Bypass => "bypass",
+            Self::Preflight => "preflight",
         }
     }
 }

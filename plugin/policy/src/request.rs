@@ -18,8 +18,19 @@ impl<'a> Request<'a> {
         self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
     }
 
+    /// The value of a header that stands there once; `None` too where it stands there twice.
+    pub(crate) fn only(self, name: &str) -> Option<&'a [u8]> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Whether there is such a header, with `_` for `-` too: CGI cannot tell them apart (RFC 3875, section 4.1.18).
+    pub(crate) fn has(self, name: &str) -> bool {
+        self.headers.iter().any(|(key, _)| key.replace('_', "-").eq_ignore_ascii_case(name))
+    }
+
     /// The `:path` pseudo-header.
     pub(crate) fn path(self) -> Option<&'a [u8]> {
-        self.values(":path").next()
+        self.only(":path")
     }
 }

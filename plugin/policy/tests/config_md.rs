@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 use gwauthz_policy::{
     Config,
-    config::{KEYS, Key, Value},
+    config::{KEYS, Key, LONGEST_LIST, Value},
 };
 
 #[test]
@@ -63,7 +63,7 @@ fn section(path: &str, keys: &[Key], text: &mut String) {
         *text += &format!("| `{}` | {value} | {default} | {about} |\n", key.name);
     }
     for key in keys {
-        if let Value::Object(keys) | Value::List(Value::Object(keys)) = &key.value {
+        if let Value::Object(keys) | Value::List(Value::Object(keys)) | Value::Map(keys) = &key.value {
             section(&key_path(path, key), keys, text);
         }
     }
@@ -85,7 +85,10 @@ fn shown(value: &Value, path: &str) -> String {
         Value::Whole(range) => format!("{} to {}", range.start(), range.end()),
         Value::Flag => "`true`, `false`".to_owned(),
         Value::Any => "object".to_owned(),
+        Value::Scalar => "text, number, `true` or `false`".to_owned(),
         Value::List(of) => format!("list of {}", shown(of, path)),
+        Value::NonEmpty(of) => format!("list of {} (1 to {LONGEST_LIST})", shown(of, path)),
         Value::Object(_) => format!("[object](#{})", path.replace('.', "").to_lowercase()),
+        Value::Map(_) => format!("map to [object](#{})", path.replace('.', "").to_lowercase()),
     }
 }

@@ -1,4 +1,5 @@
-//! Any request with any replies in any order: answered at most once, and allowed by a 200 or on a bypassed path only.
+//! Any request with any replies in any order: answered at most once, and allowed by a 200, by a rule that opens its
+//! path, or as a preflight request only.
 //!
 //! An input is a script, so that a person can write one. Its first byte chooses the configuration; each line behind it
 //! is an event: `> ` headers arrive · `< STATUS` the service replies · `reset` · `unsent` · `token HEADER|CLAIMS` adds
@@ -12,12 +13,28 @@ use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, PermitReason, Reque
 use libfuzzer_sys::fuzz_target;
 
 /// Each with the paths that need no token under it.
-const CONFIGS: [(&str, &[&str]); 5] = [
+const CONFIGS: [(&str, &[&str]); 7] = [
     (r#"{"cluster":"authz"}"#, &["/.well-known/acme-challenge/"]),
     (r#"{"cluster":"authz","bypassPaths":["/health","/public/"]}"#, &["/health", "/public/"]),
     (r#"{"cluster":"authz","bypassPaths":[],"tokens":{"maxBytes":40}}"#, &[]),
     (r#"{"cluster":"authz","compat":"seed","bypassPaths":["/health"]}"#, &["/health"]),
     (EVERYWHERE, &["/health"]),
+    (
+        r#"{"cluster":"authz","bypassPaths":[],"preflight":"allow","rules":[
+            {"match":{"path":{"prefix":"/files/private"}},"require":{"scopes":["private"],"anyRole":["ops"]}},
+            {"match":{"hosts":["*.example.com"],"methods":["GET"],"path":{"prefix":"/files"}},"auth":"none"},
+            {"match":{"methods":["DELETE"]},"require":{"claims":{"level":{"oneOf":[1,"a",true]}}}}
+        ]}"#,
+        &["/files"],
+    ),
+    (
+        r#"{"cluster":"authz","bypassPaths":["/health"],"paths":{"ambiguous":"neverMatch"},"rules":[
+            {"match":{"path":{"template":"/users/{id}/orders"}},"require":{"scopes":["orders"]}},
+            {"match":{"path":{"template":"/users/{id}/picture"}},"require":{"claims":{"act":{"exists":false}}}},
+            {"match":{"path":{"prefix":"/users"}},"auth":"none"}
+        ]}"#,
+        &["/health", "/users"],
+    ),
 ];
 
 /// Tokens stand everywhere, and the service gets to know everything.
@@ -50,14 +67,11 @@ fuzz_target!(|script: &[u8]| {
     for line in script.split(|byte| *byte == b'\n') {
         let (word, rest) = line.split_at(line.iter().position(|byte| *byte == b' ').unwrap_or(line.len()));
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-        let (step, may_allow) = match word {
-            b">" => (exchange.handle_request(&engine, Request::new(&headers), now), Some(PermitReason::Bypass)),
-            b"<" => (
-                exchange.handle_callout_reply(&engine, CalloutReply::Status(rest)),
-                (rest == b"200").then_some(PermitReason::AuthorizedByService),
-            ),
-            b"reset" => (exchange.handle_callout_reply(&engine, CalloutReply::Reset), None),
-            b"unsent" => (exchange.handle_callout_reply(&engine, CalloutReply::NotSent), None),
+        let step = match word {
+            b">" => exchange.handle_request(&engine, Request::new(&headers), now),
+            b"<" => exchange.handle_callout_reply(&engine, CalloutReply::Status(rest)),
+            b"reset" => exchange.handle_callout_reply(&engine, CalloutReply::Reset),
+            b"unsent" => exchange.handle_callout_reply(&engine, CalloutReply::NotSent),
             b"token" => {
                 headers.push(("authorization".to_owned(), token(rest)));
                 continue;
@@ -76,11 +90,14 @@ fuzz_target!(|script: &[u8]| {
                 Fate::Asked
             }
             Some(Step::Continue(permit)) => {
-                assert_eq!(Some(permit.reason()), may_allow);
-                match permit.reason() {
-                    PermitReason::Bypass => assert_lies_below(bypassed, &headers),
-                    PermitReason::AuthorizedByService => assert_eq!(fate, Fate::Asked, "allowed without a question"),
-                    PermitReason::Verified => unreachable!("no configuration has issuers"),
+                match (word, permit.reason()) {
+                    (b">", PermitReason::Bypass) => assert_lies_below(bypassed, &headers),
+                    (b">", PermitReason::Preflight) => assert_asks(config, &headers),
+                    (b"<", PermitReason::AuthorizedByService) => {
+                        assert_eq!(rest, b"200");
+                        assert_eq!(fate, Fate::Asked, "allowed without a question");
+                    }
+                    (_, reason) => panic!("allowed by something else: {reason:?}"),
                 }
                 Fate::Allowed
             }
@@ -99,6 +116,17 @@ fn token(parts: &[u8]) -> Vec<u8> {
     let mut parts = parts.splitn(2, |byte| *byte == b'|').map(Base64UrlUnpadded::encode_string);
     let (header, claims) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     format!("Bearer {header}.{claims}.c2ln").into_bytes()
+}
+
+/// The configuration allows preflight requests, and this is one.
+fn assert_asks(config: &str, headers: &[(String, Vec<u8>)]) {
+    assert!(config.contains(r#""preflight":"allow""#), "preflight requests are not allowed");
+    for name in [":method", "origin", "access-control-request-method"] {
+        let mut values = headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let value = values.next().expect("a preflight request has it");
+        assert!(!value.is_empty() && values.next().is_none(), "{name} is not one value");
+        assert!(name != ":method" || value == b"OPTIONS", "{value:?} is no OPTIONS");
+    }
 }
 
 /// However the upstream reads the path, it lies below one of `prefixes`.

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{callout, issuers, tokens};
+use super::{callout, issuers, rules, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -16,6 +16,9 @@ pub struct Key {
     /// What it does, in Markdown.
     pub about: &'static str,
 }
+
+/// How many elements a list or a map may have that is looked through for each request.
+pub const LONGEST_LIST: usize = 64;
 
 /// What a value may be.
 #[derive(Debug)]
@@ -35,10 +38,16 @@ pub enum Value {
     Flag,
     /// Any object; what it is a standard says.
     Any,
+    /// A text, a number, true or false.
+    Scalar,
     /// A list.
     List(&'static Value),
+    /// A list of one element to [`LONGEST_LIST`].
+    NonEmpty(&'static Value),
     /// An object with these keys.
     Object(&'static [Key]),
+    /// One object to [`LONGEST_LIST`] with these keys, each by a name of the user's.
+    Map(&'static [Key]),
 }
 
 /// The keys of the configuration itself.
@@ -102,11 +111,26 @@ pub const ROOT: &[Key] = &[
             name: "ambiguous",
             value: Value::Word(&["reject", "neverMatch"]),
             default: None,
-            about: "What becomes of a path that can be read in two ways (`%2f`, `..`, `;`, `//`) while there are `bypassPaths`: \
-                    `reject` answers it with 400, `neverMatch` has it need a token like any other. Default: `reject`; \
-                    `neverMatch` with `compat: seed`.",
+            about: "What becomes of a path that can be read in two ways (`%2f`, `..`, `;`, `//`) while `bypassPaths` or \
+                    `rules` look at paths: `reject` answers it with 400; with `neverMatch` nothing that looks at paths opens \
+                    it, and it has to meet what every rule requires that it may match. Default: `reject`; `neverMatch` with `compat: seed`.",
         }]),
         default: None,
         about: "How paths are read.",
+    },
+    Key {
+        name: "rules",
+        value: Value::List(&Value::Object(rules::KEYS)),
+        default: None,
+        about: "Which requests need a token, and what has to stand in it. The first that matches decides, `bypassPaths` before \
+                all; where none does, a token is needed. One that is never reached is refused, as is an unknown key in one \
+                with `compat: seed`. At most 256.",
+    },
+    Key {
+        name: "preflight",
+        value: Value::Word(&["deny", "allow"]),
+        default: Some(r#""deny""#),
+        about: "`allow` lets requests through by which browsers ask about others (CORS): `OPTIONS` with `Origin` and \
+                `Access-Control-Request-Method`. They carry no token.",
     },
 ];

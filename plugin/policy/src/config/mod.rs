@@ -1,10 +1,12 @@
 //! The plugin's configuration: one typed schema for the plugin and the linter.
 
 mod callout;
+mod claims;
 mod issue;
 mod issuers;
 mod keys;
 mod reader;
+mod rules;
 mod schema;
 mod tokens;
 
@@ -14,13 +16,14 @@ use crate::{
     Json,
     callout::Upstream,
     issuer::Issuer,
-    path::{AmbiguousPaths, PathPrefix},
+    path::{AmbiguousPaths, PathPattern},
+    rule::Rules,
 };
 
 use callout::Callout;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
-pub use keys::{Key, ROOT as KEYS, Value};
-use reader::{Issues, Reader, Refusal, string};
+pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
+use reader::{Issues, Reader, Refusal, list, string};
 pub use schema::schema;
 pub(crate) use tokens::Tokens;
 
@@ -31,8 +34,10 @@ pub struct Config {
     /// The authorization service; without one the issuers' signatures decide.
     pub(crate) upstream: Option<Upstream>,
     pub(crate) issuers: Vec<Issuer>,
-    pub(crate) bypass: Vec<PathPrefix>,
+    /// `bypassPaths` in front.
+    pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
+    pub(crate) allow_preflight: bool,
     pub(crate) tokens: Tokens,
     pub(crate) strip_token: bool,
 }
@@ -108,7 +113,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let bypass = match (bypass, compat) {
         (Some(paths), Compat::Strict) => paths,
         (Some(paths), Compat::Seed) if !paths.is_empty() => paths,
-        _ => PathPrefix::new(DEFAULT_BYPASS).into_iter().collect(),
+        _ => PathPattern::prefix(DEFAULT_BYPASS).into_iter().collect(),
     };
 
     let callout = root.object("callout", issues).map(|callout| Callout::read(&callout, issues)).unwrap_or_default();
@@ -134,6 +139,9 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         Compat::Seed => AmbiguousPaths::NeverMatch,
     });
 
+    let rules = rules::read(&root, bypass, issues);
+    let allow_preflight = root.word("preflight", &[("deny", false), ("allow", true)], issues);
+
     let upstream = match cluster {
         Some(cluster) => match Upstream::new(cluster, callout.authority, path, timeout) {
             Some(upstream) => Some(upstream.told(callout.token_header, callout.forward)),
@@ -157,8 +165,9 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         compat,
         upstream,
         issuers,
-        bypass,
+        rules,
         ambiguous_paths,
+        allow_preflight: allow_preflight.unwrap_or(false),
         tokens,
         strip_token: strip_token.unwrap_or(false),
     })
@@ -195,19 +204,16 @@ fn authorize_path(json: &Json) -> Result<&str, Refusal> {
     }
 }
 
-fn bypass_paths(json: &Json) -> Result<Vec<PathPrefix>, Refusal> {
-    let Json::Array(items) = json else { return Err(Refusal::wrong_type("a list of paths", json)) };
-    let prefix = |(index, item): (usize, &Json)| {
-        let text = string(item).map_err(|refusal| refusal.at(index))?;
-        PathPrefix::new(text).ok_or_else(|| {
+fn bypass_paths(json: &Json) -> Result<Vec<PathPattern>, Refusal> {
+    list(json, "a list of paths", |item| {
+        let text = string(item)?;
+        PathPattern::prefix(text).ok_or_else(|| {
             Refusal::not_allowed(
                 text,
                 "a path such as `/health` below the root, without `//`, `.` or `..` segments, `%`, `;`, `\\`, `?` or `#`: anything else opens more than it says",
             )
-            .at(index)
         })
-    };
-    items.iter().enumerate().map(prefix).collect()
+    })
 }
 
 #[cfg(test)]

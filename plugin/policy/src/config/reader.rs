@@ -6,7 +6,7 @@ use crate::{Json, config::Compat};
 
 use super::{
     issue::{Issue, IssueKind, Segment},
-    keys::{Key, Value},
+    keys::{Key, LONGEST_LIST, Value},
 };
 
 /// One object of the configuration while it is read.
@@ -100,6 +100,35 @@ impl<'a> Reader<'a> {
         let path = |index| self.child(written).into_iter().chain([Segment::Index(index)]).collect();
         let objects = items.iter().enumerate();
         Some(objects.map(|(index, item)| Reader::new(item, keys, path(index), self.compat, issues)).collect())
+    }
+
+    /// The objects of the map under `key`, by their names, to be read on.
+    pub(super) fn named(&self, key: &'static str, issues: &mut Issues) -> Option<Vec<(&'a str, Reader<'a>)>> {
+        let (written, value) = self.find(key, issues)?;
+        let Some(Value::Map(keys)) = self.allowed(key) else { return None };
+        let Json::Object(members) = value else {
+            self.refuse(written, Refusal::wrong_type("an object", value), issues);
+            return None;
+        };
+        if !(1..=LONGEST_LIST).contains(&members.len()) {
+            self.refuse(written, Refusal::length(members.len()), issues);
+            return None;
+        }
+        let mut named: Vec<(&str, Reader<'_>)> = Vec::new();
+        for (name, value) in members {
+            let path = self.child(written).into_iter().chain([Segment::Key(name.clone())]).collect();
+            if named.iter().any(|(other, _)| other == name) {
+                issues.errors.push(Issue { path, kind: IssueKind::DuplicateKey });
+            } else {
+                named.push((name, Reader::new(value, keys, path, self.compat, issues)));
+            }
+        }
+        Some(named)
+    }
+
+    /// The same object, in which mistakes are errors whatever `compat` says.
+    pub(super) fn strict(self) -> Self {
+        Self { compat: Compat::Strict, ..self }
     }
 
     /// Whether what is under `key` is to be.
@@ -240,11 +269,35 @@ impl Refusal {
         Self { below: Vec::new(), kind: IssueKind::NotAllowed { value: shown, allowed: allowed.into() } }
     }
 
+    fn length(found: usize) -> Self {
+        Self::not_allowed(format!("{found} elements"), format!("1 to {LONGEST_LIST}"))
+    }
+
     /// The same refusal, of element `index` of a list.
     pub(super) fn at(mut self, index: usize) -> Self {
         self.below.insert(0, Segment::Index(index));
         self
     }
+}
+
+/// The elements of a list, each through `read`.
+pub(super) fn list<'a, T>(
+    json: &'a Json,
+    expected: &'static str,
+    read: impl Fn(&'a Json) -> Result<T, Refusal>,
+) -> Result<Vec<T>, Refusal> {
+    let Json::Array(items) = json else { return Err(Refusal::wrong_type(expected, json)) };
+    items.iter().enumerate().map(|(index, item)| read(item).map_err(|refusal| refusal.at(index))).collect()
+}
+
+/// The elements of a list of one to [`LONGEST_LIST`].
+pub(super) fn non_empty_list<'a, T>(
+    json: &'a Json,
+    expected: &'static str,
+    read: impl Fn(&'a Json) -> Result<T, Refusal>,
+) -> Result<Vec<T>, Refusal> {
+    let items = list(json, expected, read)?;
+    if (1..=LONGEST_LIST).contains(&items.len()) { Ok(items) } else { Err(Refusal::length(items.len())) }
 }
 
 /// A string.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as JsonValue, json};
 
-use super::keys::{Key, ROOT, Value};
+use super::keys::{Key, LONGEST_LIST, ROOT, Value};
 
 /// The JSON Schema (draft 2020-12) of the configuration in its strict reading.
 ///
@@ -52,8 +52,20 @@ fn value(value: &Value) -> Map<String, JsonValue> {
         ]),
         Value::Flag => members([("type", "boolean".into())]),
         Value::Any => members([("type", "object".into())]),
+        Value::Scalar => members([("type", json!(["string", "number", "boolean"]))]),
+        Value::NonEmpty(of) => {
+            let mut list = self::value(&Value::List(of));
+            list.extend(members([("minItems", 1.into()), ("maxItems", LONGEST_LIST.into())]));
+            list
+        }
         Value::List(of) => members([("type", "array".into()), ("items", self::value(of).into())]),
         Value::Object(keys) => object(keys),
+        Value::Map(keys) => members([
+            ("type", "object".into()),
+            ("additionalProperties", object(keys).into()),
+            ("minProperties", 1.into()),
+            ("maxProperties", LONGEST_LIST.into()),
+        ]),
     }
 }
 
@@ -71,7 +83,7 @@ mod tests {
     use regex::Regex;
     use serde_json::{Value as JsonValue, json};
 
-    use super::{Key, ROOT, Value, milliseconds};
+    use super::{Key, LONGEST_LIST, ROOT, Value, milliseconds};
     use crate::Config;
 
     /// Values at the edges of what is allowed, and beyond, as JSON.
@@ -94,14 +106,40 @@ mod tests {
             }
             Value::Any => (Vec::new(), vec!["7".to_owned()]),
             Value::Flag => (vec!["true".to_owned(), "false".to_owned()], vec!["\"true\"".to_owned()]),
+            Value::Scalar => {
+                (vec!["\"a\"".to_owned(), "0.5".to_owned(), "true".to_owned()], vec!["[]".to_owned(), "{}".to_owned()])
+            }
             // Which keys go together the reader knows.
             Value::List(of @ Value::Object(_)) => {
                 (Vec::new(), edges(of).1.into_iter().map(|item| format!("[{item}]")).collect())
+            }
+            Value::NonEmpty(of) => {
+                let (allowed, mut refused) = edges(&Value::List(of));
+                let (empty, mut allowed): (Vec<_>, Vec<_>) = allowed.into_iter().partition(|list| list == "[]");
+                if let Some(item) = edges(of).0.first() {
+                    let list = |length| format!("[{}]", vec![item.as_str(); length].join(","));
+                    allowed.push(list(LONGEST_LIST));
+                    refused.push(list(LONGEST_LIST + 1));
+                }
+                refused.extend(empty);
+                (allowed, refused)
             }
             Value::List(of) => {
                 let (allowed, refused) = edges(of);
                 let list = |items: Vec<String>| items.into_iter().map(|item| format!("[{item}]"));
                 (list(allowed).chain(["[]".to_owned()]).collect(), list(refused).chain(["7".to_owned()]).collect())
+            }
+            Value::Map(keys) => {
+                let named = |object| format!("{{\"a name\": {object}}}");
+                (
+                    Vec::new(),
+                    edges(&Value::Object(keys))
+                        .1
+                        .into_iter()
+                        .map(named)
+                        .chain(["[]".to_owned(), "{}".to_owned()])
+                        .collect(),
+                )
             }
             Value::Object(keys) => {
                 let (allowed, refused): (Vec<_>, Vec<_>) = keys.iter().map(with).unzip();

@@ -17,7 +17,7 @@ fn the_published_configuration_is_read() {
         r#"{"cluster":"outbound|8080||jwt-auth-service.default.svc.cluster.local","authorizeUrl":"/authorize","timeout":2000}"#,
     );
     assert_eq!(config.compat, Compat::Strict);
-    assert_eq!(config.bypass.len(), 1);
+    assert_eq!(config.rules.0.len(), 1);
     assert_eq!(config.ambiguous_paths, AmbiguousPaths::Reject);
 }
 
@@ -90,7 +90,7 @@ fn what_would_open_everything_is_refused() {
             "{path}"
         );
     }
-    assert!(config(r#"{"cluster":"c","bypassPaths":[]}"#).bypass.is_empty());
+    assert!(config(r#"{"cluster":"c","bypassPaths":[]}"#).rules.0.is_empty());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn seed_reads_as_the_original_does() {
         Config::from_slice(br#"{"compat":"seed","CLUSTER":"a","Cluster":"b","nonsense":1,"bypassPaths":[]}"#).unwrap();
     assert_eq!(parsed.config.compat, Compat::Seed);
     assert!(format!("{:?}", parsed.config.upstream).contains("cluster: \"b\""));
-    assert_eq!(parsed.config.bypass.len(), 1, "an empty list means the default");
+    assert_eq!(parsed.config.rules.0.len(), 1, "an empty list means the default");
     assert_eq!(parsed.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nonsense: unknown key"]);
     assert_eq!(parsed.config.ambiguous_paths, AmbiguousPaths::NeverMatch);
 }

@@ -4,7 +4,8 @@ use crate::{Json, source::TokenSource};
 
 use super::{
     keys::{Key, Value},
-    reader::{Issues, Reader, Refusal, string},
+    non_empty,
+    reader::{Issues, Reader, Refusal, non_empty_list, string},
 };
 
 /// What is taken for a token.
@@ -12,6 +13,8 @@ use super::{
 pub(crate) struct Tokens {
     pub(crate) sources: Vec<TokenSource>,
     pub(crate) max_bytes: usize,
+    /// The names that lead to the roles in the claims.
+    pub(crate) roles_claim: Vec<String>,
 }
 
 pub(super) const KEYS: &[Key] = &[
@@ -27,6 +30,12 @@ pub(super) const KEYS: &[Key] = &[
         value: Value::Whole(1..=60 * 1024),
         default: Some("8192"),
         about: "The longest token, in bytes; a longer one is denied without being read.",
+    },
+    Key {
+        name: "rolesClaim",
+        value: Value::NonEmpty(&Value::Text { pattern: "." }),
+        default: Some(r#"["roles"]"#),
+        about: "The names that lead to the roles in a token's claims; for Keycloak `[\"realm_access\", \"roles\"]`.",
     },
 ];
 
@@ -62,7 +71,7 @@ const SOURCE: &[Key] = &[
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { sources: vec![TokenSource::bearer()], max_bytes: 8 * 1024 }
+        Self { sources: vec![TokenSource::bearer()], max_bytes: 8 * 1024, roles_claim: vec!["roles".to_owned()] }
     }
 }
 
@@ -85,8 +94,15 @@ impl Tokens {
             sources
         });
         let max_bytes = tokens.whole("maxBytes", issues).and_then(|bytes| usize::try_from(bytes).ok());
+        let roles_claim =
+            tokens.optional("rolesClaim", issues, |json| non_empty_list(json, "a list of names", non_empty));
         tokens.finish(issues);
-        Self { sources: sources.unwrap_or(default.sources), max_bytes: max_bytes.unwrap_or(default.max_bytes) }
+        Self {
+            sources: sources.unwrap_or(default.sources),
+            max_bytes: max_bytes.unwrap_or(default.max_bytes),
+            roles_claim: roles_claim
+                .map_or(default.roles_claim, |names| names.into_iter().map(str::to_owned).collect()),
+        }
     }
 }
 

@@ -139,6 +139,78 @@ fn no_path_is_ambiguous_where_none_has_a_condition() {
     assert_eq!(outcome(&engine(r#"{"cluster":"c","bypassPaths":[]}"#), "/a%2fb", None), "missing_token");
 }
 
+const RULES: &str = r#"{"cluster":"c","bypassPaths":["/health"],"preflight":"allow","rules":[
+    {"match":{"path":{"prefix":"/admin"}},"require":{"scopes":["admin","write"],"anyRole":["ops"]}},
+    {"match":{"path":{"prefix":"/public"}},"auth":"none"}
+]}"#;
+
+/// {"alg":"ES256"}.CLAIMS.signature
+fn bearer(claims: &str) -> String {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    format!("Bearer eyJhbGciOiJFUzI1NiJ9.{}.c2lnbmF0dXJl", Base64UrlUnpadded::encode_string(claims.as_bytes()))
+}
+
+/// What becomes of a request with a token of these claims, of which the service says this.
+fn decided(path: &str, claims: &str, status: &[u8]) -> (&'static str, Option<String>) {
+    let engine = engine(RULES);
+    let mut exchange = Exchange::default();
+    let headers = request(path, Some(&bearer(claims)));
+    let asked = exchange.handle_request(&engine, Request::new(&headers), now());
+    assert!(matches!(asked, Some(Step::Callout(_))), "{asked:?}");
+    let step = exchange.handle_callout_reply(&engine, CalloutReply::Status(status)).unwrap();
+    assert_eq!(exchange.is_allowed(), matches!(step, Step::Continue(_)));
+    match step {
+        Step::Continue(permit) => (permit.reason().code(), None),
+        Step::Deny(answer) => {
+            let challenge = answer.headers.iter().find(|(name, _)| *name == "www-authenticate");
+            (answer.denial.code(), challenge.map(|(_, value)| value.to_string()))
+        }
+        Step::Callout(_) => panic!("asked twice"),
+    }
+}
+
+#[test]
+fn what_a_rule_requires_is_looked_at_once_the_service_has_allowed_the_token() {
+    let admin = r#"{"jti":"a","scope":"write admin","roles":["ops"]}"#;
+    assert_eq!(decided("/admin", admin, b"200"), ("authorized_by_service", None));
+    let (code, challenge) = decided("/admin", r#"{"jti":"a","scope":"write","roles":["ops"]}"#, b"200");
+    assert_eq!(code, "insufficient_scope");
+    assert!(challenge.unwrap().contains(r#"error="insufficient_scope""#));
+    assert_eq!(decided("/admin", r#"{"jti":"a","scope":"write admin"}"#, b"200"), ("requirement_not_met", None));
+    assert_eq!(decided("/orders", r#"{"jti":"a"}"#, b"200"), ("authorized_by_service", None));
+    // Who is not known is told nothing about what is required.
+    assert_eq!(decided("/admin", r#"{"jti":"a"}"#, b"401").0, "rejected_by_service");
+    assert_eq!(decided("/admin", admin, b"403").0, "revoked_token");
+}
+
+#[test]
+fn a_preflight_has_its_method_its_origin_and_what_it_asks() {
+    let (strict, engine) = (strict(), engine(RULES));
+    let preflight = [(":method", "OPTIONS"), ("origin", "https://a"), ("access-control-request-method", "PUT")];
+    let outcome = |engine: &Engine, path: &str, headers: &[(&str, &str)]| {
+        let mut all = vec![(":path".to_owned(), path.as_bytes().to_vec())];
+        all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
+        match Exchange::default().handle_request(engine, Request::new(&all), now()).unwrap() {
+            Step::Continue(permit) => permit.reason().code(),
+            Step::Deny(answer) => answer.denial.code(),
+            Step::Callout(_) => "callout",
+        }
+    };
+    assert_eq!(outcome(&engine, "/admin", &preflight), "preflight");
+    assert_eq!(outcome(&strict, "/admin", &preflight), "missing_token", "denied unless the configuration says so");
+    assert_eq!(outcome(&engine, "/admin;x", &preflight), "ambiguous_path");
+    for left_out in 0..preflight.len() {
+        let mut headers = preflight.to_vec();
+        headers.remove(left_out);
+        assert_eq!(outcome(&engine, "/admin", &headers), "missing_token", "{headers:?}");
+    }
+    for more in [(":method", "GET"), ("origin", "https://b"), ("x-http-method-override", "DELETE")] {
+        assert_eq!(outcome(&engine, "/admin", &[preflight.as_slice(), &[more]].concat()), "missing_token", "{more:?}");
+    }
+    let empty = [(":method", "OPTIONS"), ("origin", ""), ("access-control-request-method", "PUT")];
+    assert_eq!(outcome(&engine, "/admin", &empty), "missing_token");
+}
+
 proptest! {
     /// Any bytes anywhere: one answer, and never an allow without the service or a bypassed path.
     #[test]
@@ -150,6 +222,29 @@ proptest! {
         let step = exchange.handle_request(&engine, Request::new(&headers), now());
         prop_assert!(matches!(step, Some(Step::Deny(_))), "{step:?}");
         prop_assert!(!exchange.is_allowed());
+    }
+
+    /// Any bytes under rules: never an allow but what they open, and never one below /admin without its scope.
+    #[test]
+    fn any_request_under_rules_gets_one_decision(
+        method in prop_oneof![any::<Vec<u8>>(), "GET|OPTIONS".prop_map(String::into_bytes)],
+        host in any::<Vec<u8>>(),
+        path in prop_oneof![any::<Vec<u8>>(), "/(admin|public|health|Admin|%61dmin)(/|x|;|%2f|%40)*".prop_map(String::into_bytes)],
+        is_admin in any::<bool>(),
+    ) {
+        let claims = if is_admin { r#"{"jti":"a","scope":"admin write","roles":"ops"}"# } else { r#"{"jti":"a"}"# };
+        let headers = [(":method", method), (":authority", host), (":path", path.clone()), ("authorization", bearer(claims).into_bytes())];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value));
+        let (engine, mut exchange) = (engine(RULES), Exchange::default());
+        let step = exchange.handle_request(&engine, Request::new(&headers), now());
+        let starts = |prefix: &str| path.starts_with(prefix.as_bytes());
+        prop_assert_eq!(exchange.is_allowed(), matches!(step, Some(Step::Continue(_))));
+        prop_assert!(!exchange.is_allowed() || starts("/public") || starts("/health"));
+        if exchange.handle_callout_reply(&engine, CalloutReply::Status(b"200")).is_some() {
+            let seen = String::from_utf8_lossy(&path).to_ascii_lowercase().replace("%61", "a");
+            let below_admin = seen == "/admin" || seen.starts_with("/admin/");
+            prop_assert!(is_admin || !exchange.is_allowed() || !below_admin);
+        }
     }
 
     /// Any reply: an allow only for 200.

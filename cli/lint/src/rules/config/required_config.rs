@@ -53,6 +53,7 @@ fn has_its_own_rule(plugin: &Plugin<'_>, issue: &Issue) -> bool {
     matches!(issue.kind, IssueKind::UnknownKey { .. } | IssueKind::DuplicateKey)
         || timeout_out_of_range::is_timeout(issue)
         || bypass_everything::is_bypass_path(issue)
+        || bypass_everything::is_open_rule(issue)
         || hardcoded_authorize_url::is_absolute_url(plugin, issue)
         || (matches!(issue.kind, IssueKind::Missing { .. }) && is_of_cluster(plugin))
 }

@@ -1,0 +1,170 @@
+//! Rules: which requests need a token, and what has to stand in it.
+//!
+//! An upstream may read a request otherwise than the gateway: another spelling of a path, a method in a header of its
+//! own. Where a rule only may match, it opens nothing, but what it requires must be met, so that no spelling slips past a
+//! stricter rule.
+
+use std::borrow::Cow;
+
+use crate::{
+    Denial, Request,
+    host::{self, HostPattern},
+    path::{self, AmbiguousPaths, Path, PathPattern},
+    requirement::Requirement,
+};
+
+/// The rules in their order; the first that matches decides, and where none does, a token is needed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rules(pub(crate) Vec<Rule>);
+
+/// What holds for some requests.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) conditions: Conditions,
+    pub(crate) auth: Auth,
+}
+
+/// Which requests: those that fit every part. A part without a value fits any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Conditions {
+    pub(crate) hosts: Vec<HostPattern>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) path: Option<PathPattern>,
+}
+
+/// What they need.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Auth {
+    /// Nothing.
+    None,
+    /// A token that meets this.
+    Required(Requirement),
+}
+
+/// Whether a request fits a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fit {
+    No,
+    /// It depends on who reads it.
+    Maybe,
+    Yes,
+}
+
+/// What the rules say about a request.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Ruling<'a> {
+    /// It needs no token.
+    Open,
+    /// It needs a token that meets all of these.
+    Protected(Vec<&'a Requirement>),
+}
+
+/// What of a request rules look at, in normal form.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    /// `None` where it cannot be told.
+    host: Option<Cow<'a, str>>,
+    /// `None` where it cannot be told.
+    method: Option<&'a [u8]>,
+    path: Path<'a>,
+}
+
+/// Headers by which frameworks take another method than the request's own.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+impl Rules {
+    /// What holds for a request.
+    ///
+    /// A path that can be read in two ways is refused if that is asked for and any rule looks at paths.
+    pub(crate) fn ruling(&self, target: &Target<'_>, ambiguous: AmbiguousPaths) -> Result<Ruling<'_>, Denial> {
+        let looks_at_paths = || self.0.iter().any(|rule| rule.conditions.path.is_some());
+        if target.path == Path::Ambiguous && ambiguous == AmbiguousPaths::Reject && looks_at_paths() {
+            return Err(Denial::AmbiguousPath);
+        }
+        let loose = match &target.path {
+            Path::Plain(path) => path::loosened(path),
+            Path::Ambiguous | Path::Absent => Cow::default(),
+        };
+        let mut requirements = Vec::new();
+        for rule in &self.0 {
+            match (rule.conditions.fit(target, &loose), &rule.auth) {
+                (Fit::No, _) | (Fit::Maybe, Auth::None) => {}
+                (Fit::Yes, Auth::None) if requirements.is_empty() => return Ok(Ruling::Open),
+                (Fit::Yes, Auth::None) => break,
+                (Fit::Maybe, Auth::Required(requirement)) => requirements.push(requirement),
+                (Fit::Yes, Auth::Required(requirement)) => {
+                    requirements.push(requirement);
+                    break;
+                }
+            }
+        }
+        Ok(Ruling::Protected(requirements))
+    }
+}
+
+impl Conditions {
+    fn fit(&self, target: &Target<'_>, loose_path: &[u8]) -> Fit {
+        let path = match (&self.path, &target.path) {
+            (None, _) => Fit::Yes,
+            (Some(pattern), Path::Plain(path)) => pattern.fit(path, loose_path),
+            // What goes through CONNECT may be for any path.
+            (Some(_), Path::Ambiguous | Path::Absent) => Fit::Maybe,
+        };
+        path.min(self.method_fit(target.method)).min(self.host_fit(target.host.as_deref()))
+    }
+
+    fn host_fit(&self, host: Option<&str>) -> Fit {
+        match host {
+            _ if self.hosts.is_empty() => Fit::Yes,
+            None => Fit::Maybe,
+            Some(host) if self.hosts.iter().any(|pattern| pattern.matches(host)) => Fit::Yes,
+            Some(_) => Fit::No,
+        }
+    }
+
+    /// Methods have case (RFC 9110, section 9.1), which some upstreams do not mind.
+    fn method_fit(&self, method: Option<&[u8]>) -> Fit {
+        let any =
+            |same: fn(&[u8], &[u8]) -> bool, method| self.methods.iter().any(|name| same(name.as_bytes(), method));
+        match method {
+            _ if self.methods.is_empty() => Fit::Yes,
+            None => Fit::Maybe,
+            Some(method) if any(|one, other| one == other, method) => Fit::Yes,
+            Some(method) if any(<[u8]>::eq_ignore_ascii_case, method) => Fit::Maybe,
+            Some(_) => Fit::No,
+        }
+    }
+
+    /// Whether every request that fits `other` fits these too, so that a rule behind them with those is never reached.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let path = match (&self.path, &other.path) {
+            (None, _) => true,
+            (Some(wide), Some(narrow)) => wide.covers(narrow),
+            (Some(_), None) => false,
+        };
+        path && covers_all(&self.hosts, &other.hosts, HostPattern::covers)
+            && covers_all(&self.methods, &other.methods, |one, other| one == other)
+    }
+}
+
+/// Whether each of `narrow` is covered; none means any.
+fn covers_all<T>(wide: &[T], narrow: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| wide.iter().any(|wide| covers(wide, narrow))))
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn read(request: Request<'a>) -> Self {
+        let method = if METHOD_OVERRIDES.iter().any(|name| request.has(name)) { None } else { request.only(":method") };
+        Self { host: request.only(":authority").and_then(host::normal), method, path: Path::parse(request.path()) }
+    }
+
+    /// Whether a browser asks, without credentials, if it may send a request of another origin's page (Fetch standard,
+    /// section 3.3.2).
+    pub(crate) fn is_preflight(&self, request: Request<'_>) -> bool {
+        let given = |name| request.only(name).is_some_and(|value| !value.is_empty());
+        self.method == Some(b"OPTIONS") && given("origin") && given("access-control-request-method")
+    }
+}
+
+#[cfg(test)]
+mod tests;
