@@ -3,9 +3,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use gwauthz_host::{
-    CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Plugin, World,
-};
+use gwauthz_host::{CallOutcome, Compiler, Gateway, GatewayConfig, HttpCall, HttpRequest, HttpResponse, Plugin, World};
 use libfuzzer_sys::fuzz_target;
 
 static COMPILER: LazyLock<Compiler> = LazyLock::new(|| Compiler::new(None).expect("this machine runs WebAssembly"));
