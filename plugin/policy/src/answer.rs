@@ -48,6 +48,7 @@ fn problem(denial: Denial, scopes: &[String]) -> Answer {
         | Denial::InvalidSignature
         | Denial::WrongAudience
         | Denial::MissingClaim
+        | Denial::WrongClaim
         | Denial::LongLivedToken
         | Denial::RejectedByService => (401, "Unauthorized"),
         Denial::RevokedByService | Denial::CrossOrigin | Denial::InsufficientScope | Denial::RequirementNotMet => {
@@ -73,6 +74,7 @@ fn problem(denial: Denial, scopes: &[String]) -> Answer {
         Denial::InvalidSignature => "the signature of the token does not hold",
         Denial::WrongAudience => "the token is for somebody else",
         Denial::MissingClaim => "the token lacks a claim",
+        Denial::WrongClaim => "a claim of the token is not what it has to be",
         Denial::LongLivedToken => "the token is valid for too long",
         Denial::RejectedByService => "the token was rejected",
         Denial::RevokedByService => "the token has been revoked",
@@ -125,6 +127,7 @@ fn challenge(denial: Denial) -> Option<&'static str> {
         Denial::InvalidSignature => Some("Bearer error=\"invalid_token\", error_description=\"invalid signature\""),
         Denial::WrongAudience => Some("Bearer error=\"invalid_token\", error_description=\"wrong audience\""),
         Denial::MissingClaim => Some("Bearer error=\"invalid_token\", error_description=\"missing claim\""),
+        Denial::WrongClaim => Some("Bearer error=\"invalid_token\", error_description=\"wrong claim\""),
         Denial::LongLivedToken => Some("Bearer error=\"invalid_token\", error_description=\"valid for too long\""),
         Denial::RejectedByService => Some("Bearer error=\"invalid_token\", error_description=\"rejected\""),
         // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
@@ -159,6 +162,7 @@ fn seed(denial: Denial) -> Answer {
         | Denial::InvalidSignature
         | Denial::WrongAudience
         | Denial::MissingClaim
+        | Denial::WrongClaim
         | Denial::LongLivedToken
         | Denial::RejectedByService => (401, "Unauthorized: Invalid JWT token\n"),
         Denial::CrossOrigin => (403, "Forbidden: Cross-origin request\n"),

@@ -37,6 +37,8 @@ pub enum Denial {
     WrongAudience,
     /// A claim that the issuer's tokens must have is missing.
     MissingClaim,
+    /// A claim is not what those of the issuer's tokens must be.
+    WrongClaim,
     /// The token is valid for longer than the issuer's tokens may be.
     LongLivedToken,
     /// The authorization service said 401.
@@ -55,7 +57,7 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, for tables and tests.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::AmbiguousPath,
         Self::MissingToken,
         Self::MalformedAuthorization,
@@ -73,6 +75,7 @@ impl Denial {
         Self::InvalidSignature,
         Self::WrongAudience,
         Self::MissingClaim,
+        Self::WrongClaim,
         Self::LongLivedToken,
         Self::RejectedByService,
         Self::RevokedByService,
@@ -103,6 +106,7 @@ impl Denial {
             Self::InvalidSignature => "invalid_signature",
             Self::WrongAudience => "wrong_audience",
             Self::MissingClaim => "missing_claim",
+            Self::WrongClaim => "wrong_claim",
             Self::LongLivedToken => "long_lived_token",
             Self::RejectedByService => "rejected_by_service",
             Self::RevokedByService => "revoked_token",

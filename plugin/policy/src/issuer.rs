@@ -6,6 +6,7 @@ use crate::{
     Denial,
     jwk::JwkSet,
     jws::{Algorithm, Header},
+    requirement::{Condition, all_hold},
     token::Token,
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Issuer {
     pub(crate) clock_skew: Duration,
     /// Claims that a token must have.
     pub(crate) require: Vec<String>,
+    /// What must hold of its tokens' claims, by name.
+    pub(crate) claims: Vec<(String, Condition)>,
     /// The longest that a token may be valid, from `iat` to `exp`.
     pub(crate) max_lifetime: Option<Duration>,
 }
@@ -62,6 +65,9 @@ impl Issuer {
         }
         if !self.require.iter().all(|claim| token.has_claim(claim)) {
             return Err(Denial::MissingClaim);
+        }
+        if !all_hold(&self.claims, token.claims()) {
+            return Err(Denial::WrongClaim);
         }
         match self.max_lifetime {
             Some(longest) if token.lifetime()?.is_none_or(|lifetime| lifetime > longest.as_secs_f64()) => {

@@ -34,9 +34,13 @@ impl Requirement {
         }
         let held = roles(claims, roles_claim);
         let has_role = self.any_role.is_empty() || self.any_role.iter().any(|role| held.contains(&role.as_str()));
-        let fits = |(name, condition): &(String, Condition)| condition.holds(claims.get(name));
-        if has_role && self.claims.iter().all(fits) { Ok(()) } else { Err(Denial::RequirementNotMet) }
+        if has_role && all_hold(&self.claims, claims) { Ok(()) } else { Err(Denial::RequirementNotMet) }
     }
+}
+
+/// Whether every condition holds, each on the claim of its name.
+pub(crate) fn all_hold(conditions: &[(String, Condition)], claims: &Object) -> bool {
+    conditions.iter().all(|(name, condition)| condition.holds(claims.get(name)))
 }
 
 impl Condition {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{Json, issuer::Issuer, jwk::JwkSet, jws::Algorithm};
 
 use super::{
-    IssueKind,
+    IssueKind, claims,
     keys::{Key, Value},
     non_empty,
     reader::{Issues, Reader, Refusal, string},
@@ -69,6 +69,12 @@ pub(super) const KEYS: &[Key] = &[
         about: "Claims that its tokens must have.",
     },
     Key {
+        name: "claims",
+        value: Value::Map(claims::KEYS),
+        default: None,
+        about: "What must hold of its tokens' claims, by their names: `{token_type: {equals: child}}`.",
+    },
+    Key {
         name: "maxLifetime",
         value: Value::Duration(Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60)),
         default: None,
@@ -114,10 +120,11 @@ fn issuer(reader: &Reader<'_>, issues: &mut Issues) -> Option<Issuer> {
     let clock_skew = reader.duration("clockSkew", issues).unwrap_or(DEFAULT_CLOCK_SKEW);
     let require = reader.optional("require", issues, |json| names(json, 0));
     let require = require.unwrap_or_else(|| vec!["exp".to_owned()]);
+    let claims = claims::read(reader, "claims", issues);
     let max_lifetime = reader.duration("maxLifetime", issues);
     reader.finish(issues);
     let (name, audiences, keys) = (name?.to_owned(), audiences?, keys?);
-    Some(Issuer { name, audiences, algorithms, keys, clock_skew, require, max_lifetime })
+    Some(Issuer { name, audiences, algorithms, keys, clock_skew, require, claims, max_lifetime })
 }
 
 /// A list of so many names or more.
