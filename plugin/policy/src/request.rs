@@ -26,7 +26,8 @@ impl<'a> Request<'a> {
 
     /// Whether there is such a header, with `_` for `-` too: CGI cannot tell them apart (RFC 3875, section 4.1.18).
     pub(crate) fn has(self, name: &str) -> bool {
-        self.headers.iter().any(|(key, _)| key.replace('_', "-").eq_ignore_ascii_case(name))
+        let same = |(one, other): (u8, u8)| one.eq_ignore_ascii_case(&other) || (one == b'_' && other == b'-');
+        self.headers.iter().any(|(key, _)| key.len() == name.len() && key.bytes().zip(name.bytes()).all(same))
     }
 
     /// The `:path` pseudo-header.
