@@ -84,12 +84,12 @@ fn problem(denial: Denial, scopes: &[String]) -> Answer {
     };
     let code = denial.code();
     let mut headers = vec![("content-type", Cow::Borrowed("application/problem+json"))];
-    let mut challenge = challenge(denial).map(Cow::Borrowed);
+    let mut challenge = challenge(denial);
     if let (Denial::InsufficientScope, Some(challenge), false) = (denial, &mut challenge, scopes.is_empty()) {
         // Scopes hold no character that a quoted string escapes (RFC 6749, section 3.3).
-        challenge.to_mut().push_str(&format!(", scope=\"{}\"", scopes.join(" ")));
+        challenge.push_str(&format!(", scope=\"{}\"", scopes.join(" ")));
     }
-    headers.extend(challenge.map(|challenge| ("www-authenticate", challenge)));
+    headers.extend(challenge.map(|challenge| ("www-authenticate", challenge.into())));
     if status == 503 {
         headers.push(("retry-after", RETRY_AFTER_SECONDS.into()));
     }
@@ -101,47 +101,38 @@ fn problem(denial: Denial, scopes: &[String]) -> Answer {
 }
 
 /// The `WWW-Authenticate` value; without an error code where the client sent no credentials at all.
-fn challenge(denial: Denial) -> Option<&'static str> {
-    match denial {
-        Denial::MissingToken => Some("Bearer"),
-        Denial::MalformedAuthorization => {
-            Some("Bearer error=\"invalid_request\", error_description=\"expected the scheme Bearer and a token\"")
-        }
-        Denial::MultipleAuthorizations => {
-            Some("Bearer error=\"invalid_request\", error_description=\"more than one Authorization header\"")
-        }
-        Denial::MultipleTokens => {
-            Some("Bearer error=\"invalid_request\", error_description=\"tokens in more than one place\"")
-        }
-        Denial::TokenTooLarge => Some("Bearer error=\"invalid_token\", error_description=\"too large\""),
-        Denial::MalformedToken => {
-            Some("Bearer error=\"invalid_token\", error_description=\"not a signed JWT with an identifier\"")
-        }
-        Denial::ExpiredToken => Some("Bearer error=\"invalid_token\", error_description=\"expired\""),
-        Denial::PrematureToken => Some("Bearer error=\"invalid_token\", error_description=\"not valid yet\""),
-        Denial::UnknownIssuer => Some("Bearer error=\"invalid_token\", error_description=\"unknown issuer\""),
-        Denial::UnsupportedAlgorithm => {
-            Some("Bearer error=\"invalid_token\", error_description=\"unsupported algorithm\"")
-        }
-        Denial::UnknownKey => Some("Bearer error=\"invalid_token\", error_description=\"unknown key\""),
-        Denial::InvalidSignature => Some("Bearer error=\"invalid_token\", error_description=\"invalid signature\""),
-        Denial::WrongAudience => Some("Bearer error=\"invalid_token\", error_description=\"wrong audience\""),
-        Denial::MissingClaim => Some("Bearer error=\"invalid_token\", error_description=\"missing claim\""),
-        Denial::WrongClaim => Some("Bearer error=\"invalid_token\", error_description=\"wrong claim\""),
-        Denial::LongLivedToken => Some("Bearer error=\"invalid_token\", error_description=\"valid for too long\""),
-        Denial::RejectedByService => Some("Bearer error=\"invalid_token\", error_description=\"rejected\""),
+fn challenge(denial: Denial) -> Option<String> {
+    const INVALID_REQUEST: &str = "invalid_request";
+    const INVALID_TOKEN: &str = "invalid_token";
+    let (error, description) = match denial {
+        Denial::MissingToken => return Some("Bearer".to_owned()),
+        Denial::MalformedAuthorization => (INVALID_REQUEST, "expected the scheme Bearer and a token"),
+        Denial::MultipleAuthorizations => (INVALID_REQUEST, "more than one Authorization header"),
+        Denial::MultipleTokens => (INVALID_REQUEST, "tokens in more than one place"),
+        Denial::TokenTooLarge => (INVALID_TOKEN, "too large"),
+        Denial::MalformedToken => (INVALID_TOKEN, "not a signed JWT with an identifier"),
+        Denial::ExpiredToken => (INVALID_TOKEN, "expired"),
+        Denial::PrematureToken => (INVALID_TOKEN, "not valid yet"),
+        Denial::UnknownIssuer => (INVALID_TOKEN, "unknown issuer"),
+        Denial::UnsupportedAlgorithm => (INVALID_TOKEN, "unsupported algorithm"),
+        Denial::UnknownKey => (INVALID_TOKEN, "unknown key"),
+        Denial::InvalidSignature => (INVALID_TOKEN, "invalid signature"),
+        Denial::WrongAudience => (INVALID_TOKEN, "wrong audience"),
+        Denial::MissingClaim => (INVALID_TOKEN, "missing claim"),
+        Denial::WrongClaim => (INVALID_TOKEN, "wrong claim"),
+        Denial::LongLivedToken => (INVALID_TOKEN, "valid for too long"),
+        Denial::RejectedByService => (INVALID_TOKEN, "rejected"),
         // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
-        Denial::RevokedByService => Some("Bearer error=\"invalid_token\", error_description=\"revoked\""),
-        Denial::InsufficientScope => {
-            Some("Bearer error=\"insufficient_scope\", error_description=\"a scope is missing\"")
-        }
+        Denial::RevokedByService => (INVALID_TOKEN, "revoked"),
+        Denial::InsufficientScope => ("insufficient_scope", "a scope is missing"),
         Denial::AmbiguousPath
         | Denial::CrossOrigin
         | Denial::UnreadableHeader
         | Denial::RequirementNotMet
         | Denial::ServiceUnavailable
-        | Denial::ServiceError => None,
-    }
+        | Denial::ServiceError => return None,
+    };
+    Some(format!("Bearer error=\"{error}\", error_description=\"{description}\""))
 }
 
 fn seed(denial: Denial) -> Answer {
