@@ -9,7 +9,7 @@ use super::{
     keys::{Key, Value},
     non_empty,
     reader::{Issues, Reader, Refusal},
-    tokens::name,
+    tokens::{NAME, name},
 };
 
 /// How the service is asked, but for what stands at the top of the configuration.
@@ -30,7 +30,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "tokenHeader",
-        value: Value::Text { pattern: HEADER },
+        value: Value::Text { pattern: NAME },
         default: Some(r#""authorization""#),
         about: "The header that the service gets the token in: behind `Bearer` in `authorization`, alone in any other.",
     },
@@ -41,8 +41,6 @@ pub(super) const KEYS: &[Key] = &[
         about: "What the service gets to know of the request.",
     },
 ];
-
-const HEADER: &str = r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$";
 
 const FORWARD: &[Key] = &[
     Key { name: "method", value: Value::Flag, default: Some("false"), about: "The method, as `x-forwarded-method`." },
@@ -55,7 +53,7 @@ const FORWARD: &[Key] = &[
     Key { name: "host", value: Value::Flag, default: Some("false"), about: "The host, as `x-forwarded-host`." },
     Key {
         name: "headers",
-        value: Value::List(&Value::Text { pattern: HEADER }),
+        value: Value::List(&Value::Text { pattern: NAME }),
         default: Some("[]"),
         about: "Headers, under their own names; a request with one of them that is not UTF-8, or holds control characters, is refused with 400.",
     },
@@ -91,8 +89,8 @@ impl<'a> Callout<'a> {
             forward.path = flag("path", issues);
             forward.host = flag("host", issues);
             forward.headers = reader.optional("headers", issues, headers).unwrap_or_default();
-            if let Some(position) = forward.headers.iter().position(|name| token_header.as_ref() == Some(name)) {
-                reader.refuse("headers", reserved(forward.headers.get(position).map_or("", String::as_str)), issues);
+            if let Some(name) = token_header.as_ref().filter(|name| forward.headers.contains(name)) {
+                reader.refuse("headers", reserved(name), issues);
             }
             reader.finish(issues);
         }

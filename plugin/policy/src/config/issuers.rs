@@ -6,9 +6,9 @@ use crate::{Json, issuer::Issuer, jwk::JwkSet, jws::Algorithm};
 
 use super::{
     IssueKind, claims,
-    keys::{Key, Value},
+    keys::{Key, NON_EMPTY, Value},
     non_empty,
-    reader::{Issues, Reader, Refusal, string},
+    reader::{Issues, Reader, Refusal, list, string},
 };
 
 /// The usual bound of a clock's error (RFC 7519, section 4.1.4: "usually no more than a few minutes").
@@ -24,18 +24,16 @@ const ALGORITHMS: [Algorithm; 7] = [
     Algorithm::EdDsa,
 ];
 
-const NAME: &str = r"^[^\x00-\x1f\x7f]+$";
-
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "issuer",
-        value: Value::Text { pattern: NAME },
+        value: Value::Text { pattern: NON_EMPTY },
         default: None,
         about: "Required. Its name: `iss` of its tokens, to the letter.",
     },
     Key {
         name: "audiences",
-        value: Value::List(&Value::Text { pattern: NAME }),
+        value: Value::List(&Value::Text { pattern: NON_EMPTY }),
         default: None,
         about: "Required. Whom its tokens must be for: one of these must be among their `aud`.",
     },
@@ -64,7 +62,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "require",
-        value: Value::List(&Value::Text { pattern: NAME }),
+        value: Value::List(&Value::Text { pattern: NON_EMPTY }),
         default: Some(r#"["exp"]"#),
         about: "Claims that its tokens must have.",
     },
@@ -98,7 +96,7 @@ pub(super) fn read(written: &[Reader<'_>], issues: &mut Issues) -> Vec<Issuer> {
 
 fn issuer(reader: &Reader<'_>, issues: &mut Issues) -> Option<Issuer> {
     let name = reader.required("issuer", "the issuer's name", issues, non_empty);
-    let audiences = reader.required("audiences", "whom tokens are for", issues, |json| names(json, 1));
+    let audiences = reader.required("audiences", "whom tokens are for", issues, audiences);
     let keys = match reader.object("jwks", issues) {
         Some(jwks) => {
             let keys = jwks.required("inline", "a JWK Set", issues, |json| {
@@ -118,7 +116,7 @@ fn issuer(reader: &Reader<'_>, issues: &mut Issues) -> Option<Issuer> {
     }
     let algorithms = reader.optional("algorithms", issues, algorithms).unwrap_or_else(|| ALGORITHMS.to_vec());
     let clock_skew = reader.duration("clockSkew", issues).unwrap_or(DEFAULT_CLOCK_SKEW);
-    let require = reader.optional("require", issues, |json| names(json, 0));
+    let require = reader.optional("require", issues, names);
     let require = require.unwrap_or_else(|| vec!["exp".to_owned()]);
     let claims = claims::read(reader, "claims", issues);
     let max_lifetime = reader.duration("maxLifetime", issues);
@@ -127,27 +125,22 @@ fn issuer(reader: &Reader<'_>, issues: &mut Issues) -> Option<Issuer> {
     Some(Issuer { name, audiences, algorithms, keys, clock_skew, require, claims, max_lifetime })
 }
 
-/// A list of so many names or more.
-fn names(json: &Json, least: usize) -> Result<Vec<String>, Refusal> {
-    let Json::Array(items) = json else { return Err(Refusal::wrong_type("a list of names", json)) };
-    if items.len() < least {
-        return Err(Refusal::not_allowed("[]", "one name or more"));
-    }
-    let named = |(index, item)| non_empty(item).map(str::to_owned).map_err(|refusal| refusal.at(index));
-    items.iter().enumerate().map(named).collect()
+fn names(json: &Json) -> Result<Vec<String>, Refusal> {
+    list(json, "a list of names", |item| non_empty(item).map(str::to_owned))
+}
+
+fn audiences(json: &Json) -> Result<Vec<String>, Refusal> {
+    let names = names(json)?;
+    if names.is_empty() { Err(Refusal::not_allowed("[]", "one name or more")) } else { Ok(names) }
 }
 
 fn algorithms(json: &Json) -> Result<Vec<Algorithm>, Refusal> {
-    let Json::Array(items) = json else { return Err(Refusal::wrong_type("a list of algorithms", json)) };
-    if items.is_empty() {
-        return Err(Refusal::not_allowed("[]", "one algorithm or more"));
-    }
-    let algorithm = |(index, item)| {
-        let name = string(item).map_err(|refusal| refusal.at(index))?;
+    let algorithms = list(json, "a list of algorithms", |item| {
+        let name = string(item)?;
         ALGORITHMS.into_iter().find(|algorithm| algorithm.name() == name).ok_or_else(|| {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| format!("`{}`", algorithm.name())).collect();
-            Refusal::not_allowed(name, names.join(" or ")).at(index)
+            Refusal::not_allowed(name, names.join(" or "))
         })
-    };
-    items.iter().enumerate().map(algorithm).collect()
+    })?;
+    if algorithms.is_empty() { Err(Refusal::not_allowed("[]", "one algorithm or more")) } else { Ok(algorithms) }
 }

@@ -50,11 +50,14 @@ pub enum Value {
     Map(&'static [Key]),
 }
 
+/// What [`super::non_empty`] accepts.
+pub(super) const NON_EMPTY: &str = r"^[^\x00-\x1f\x7f]+$";
+
 /// The keys of the configuration itself.
 pub const ROOT: &[Key] = &[
     Key {
         name: "cluster",
-        value: Value::Text { pattern: r"^[^\x00-\x1f\x7f]+$" },
+        value: Value::Text { pattern: NON_EMPTY },
         default: None,
         about: "The Envoy cluster of the authorization service; Istio calls it \
                 `outbound|8080||jwt-auth-service.default.svc.cluster.local`. Required but where there are `issuers`: then \

@@ -39,24 +39,22 @@ pub(super) const KEYS: &[Key] = &[
     },
 ];
 
+/// What [`name`] accepts.
+pub(super) const NAME: &str = r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$";
+
 /// The keys of a place that a token may stand in.
 const SOURCE: &[Key] = &[
-    Key {
-        name: "header",
-        value: Value::Text { pattern: r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$" },
-        default: None,
-        about: "A header.",
-    },
+    Key { name: "header", value: Value::Text { pattern: NAME }, default: None, about: "A header." },
     Key {
         name: "scheme",
-        value: Value::Text { pattern: r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$" },
+        value: Value::Text { pattern: NAME },
         default: None,
         about: "The authentication scheme before the token in `header`, without regard to case. Default: `Bearer` for \
                 `authorization`, none for other headers.",
     },
     Key {
         name: "cookie",
-        value: Value::Text { pattern: r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$" },
+        value: Value::Text { pattern: NAME },
         default: None,
         about: "A cookie. A request whose method is not GET, HEAD, OPTIONS or TRACE then needs an `Origin` with the host that \
                 it is for.",
