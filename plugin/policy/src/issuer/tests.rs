@@ -134,15 +134,15 @@ fn an_unknown_key_has_the_set_fetched_once_and_not_again_for_a_while() {
     let mut gateway = Gateway::new();
     gateway.tick("200", &set(&[Key(1)]), 0);
     // The set is too fresh.
-    assert_eq!(gateway.outcome(&Key(2).token(), 9), "unknown_key");
-    assert_eq!(gateway.tick("200", "", 9), 0);
+    assert_eq!(gateway.outcome(&Key(2).token(), 4), "unknown_key");
+    assert_eq!(gateway.tick("200", "", 4), 0);
     let mut exchange = Exchange::new(1);
     assert_eq!(gateway.ask(&mut exchange, &Key(2).token(), 10), "wait");
     assert_eq!(gateway.outcome(&Key(3).token(), 10), "wait");
     assert_eq!(gateway.outcome(&Key(1).token(), 10), "verified");
     assert_eq!(gateway.tick("200", &set(&[Key(1), Key(2)]), 10), 1);
     assert_eq!(gateway.ask(&mut exchange, &Key(2).token(), 10), "verified");
-    for second in 10..20 {
+    for second in 10..15 {
         assert_eq!(gateway.outcome(&Key(3).token(), second), "unknown_key");
         assert_eq!(gateway.tick("200", "", second), 0);
     }
