@@ -13,6 +13,7 @@ mod bootstrap;
 mod client;
 mod log;
 mod message;
+mod peer;
 mod process;
 mod program;
 mod service;
@@ -24,6 +25,7 @@ pub use bootstrap::{Bootstrap, Cluster, FailurePolicy, Listener, NOBODY, Plugin,
 pub use client::{Answered, Sending};
 pub use log::{Entry, LogReader};
 pub use message::{Message, Role};
+pub use peer::Peer;
 pub use process::{Envoy, EnvoyError, Folder};
 pub use program::{Program, ProgramError, TESTED_VERSION};
 pub use service::{Reaction, Received, Service};

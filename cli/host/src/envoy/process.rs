@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use super::{
     access::AccessLog,
     admin::Admin,
-    bootstrap::{Bootstrap, Plugin},
+    bootstrap::{Bootstrap, Plugin, Protocol},
     log::{FORMAT, LogReader},
     program::Program,
 };
@@ -31,6 +31,8 @@ pub struct Envoy {
     folder: Folder,
     admin: Admin,
     listeners: BTreeMap<String, SocketAddr>,
+    /// The plugins that can be updated, each once a protocol.
+    updatable: Vec<(String, Protocol)>,
     updates: AtomicU32,
 }
 
@@ -136,12 +138,19 @@ impl Envoy {
     /// # Errors
     /// Where Envoy takes no notice of it within 20 s.
     pub fn update(&self, plugin: &Plugin) -> Result<bool, EnvoyError> {
-        let before = self.updates(&plugin.name)?;
         let version = self.updates.fetch_add(1, Ordering::Relaxed) + 1;
-        self.folder.put_discovery(plugin, version).map_err(io_error("write envoy's configuration"))?;
+        let verdicts: Vec<_> =
+            self.protocols(&plugin.name).map(|protocol| self.update_on(plugin, protocol, version)).collect();
+        // One that is there twice is tried once: Envoy keeps in mind what came of it.
+        verdicts.into_iter().try_fold(true, |all, accepted| Ok(all && accepted?))
+    }
+
+    fn update_on(&self, plugin: &Plugin, protocol: Protocol, version: u32) -> Result<bool, EnvoyError> {
+        let before = self.updates(&plugin.name, protocol)?;
+        self.folder.put_discovery(plugin, protocol, version).map_err(io_error("write envoy's configuration"))?;
         let deadline = Instant::now() + UPDATE;
         loop {
-            let now = self.updates(&plugin.name)?;
+            let now = self.updates(&plugin.name, protocol)?;
             if now != before {
                 return Ok(now.0 != before.0);
             }
@@ -157,12 +166,18 @@ impl Envoy {
     /// # Errors
     /// Where Envoy does not say.
     pub fn has_accepted(&self, plugin: &str) -> Result<bool, EnvoyError> {
-        self.updates(plugin).map(|(accepted, _)| accepted > 0)
+        let mut counts = self.protocols(plugin).map(|protocol| self.updates(plugin, protocol));
+        counts.try_fold(true, |all, count| Ok(all && count?.0 > 0))
+    }
+
+    /// What the chains speak that a plugin is in.
+    fn protocols<'a>(&'a self, plugin: &'a str) -> impl Iterator<Item = Protocol> + 'a {
+        self.updatable.iter().filter(move |(name, _)| name == plugin).map(|(_, protocol)| *protocol)
     }
 
     /// How many configurations of a plugin were accepted, and how many refused.
-    fn updates(&self, plugin: &str) -> Result<(u64, u64), EnvoyError> {
-        let prefix = format!("extension_config_discovery.http_filter.{plugin}.");
+    fn updates(&self, plugin: &str, protocol: Protocol) -> Result<(u64, u64), EnvoyError> {
+        let prefix = format!("extension_config_discovery.{}.{plugin}.", protocol.filter());
         let stats = self.admin.stats(&prefix).map_err(io_error("ask envoy for its statistics"))?;
         let value = |name: &str| stats.get(name).copied().unwrap_or_default();
         Ok((value("update_success"), value("update_rejected")))
@@ -182,7 +197,8 @@ impl Envoy {
         let mut child = command.spawn().map_err(io_error("start envoy"))?;
         let process = Process { guard: child.stdin.take(), child };
         let admin = Admin::at(&folder.file("admin"));
-        Ok(Self { process, folder, admin, listeners: BTreeMap::new(), updates: AtomicU32::new(0) })
+        let updatable = updatable(bootstrap).map(|(plugin, protocol)| (plugin.name.clone(), protocol)).collect();
+        Ok(Self { process, folder, admin, listeners: BTreeMap::new(), updatable, updates: AtomicU32::new(0) })
     }
 
     /// Waits until it serves.
@@ -271,9 +287,8 @@ impl Folder {
     /// Writes what Envoy starts from; gives the log that it is to write.
     fn prepare(&self, bootstrap: &Bootstrap) -> io::Result<File> {
         fs::write(self.file("bootstrap.json"), bootstrap.json(self.path()).to_string())?;
-        let plugins = bootstrap.listeners.iter().flat_map(|listener| &listener.chain);
-        for plugin in plugins.filter(|plugin| plugin.updatable) {
-            self.put_discovery(plugin, 0)?;
+        for (plugin, protocol) in updatable(bootstrap) {
+            self.put_discovery(plugin, protocol, 0)?;
         }
         // There before Envoy is, so that it can be read at any time.
         File::create(self.file("access"))?;
@@ -281,11 +296,18 @@ impl Folder {
     }
 
     /// Puts a plugin's configuration where Envoy looks for it: it takes notice of a file that is moved there.
-    fn put_discovery(&self, plugin: &Plugin, version: u32) -> io::Result<()> {
+    fn put_discovery(&self, plugin: &Plugin, protocol: Protocol, version: u32) -> io::Result<()> {
         let new = self.file("discovery.new");
-        fs::write(&new, plugin.discovery(version).to_string())?;
-        fs::rename(new, plugin.discovery_file(self.path()))
+        fs::write(&new, plugin.discovery(protocol, version).to_string())?;
+        fs::rename(new, plugin.discovery_file(protocol, self.path()))
     }
+}
+
+/// The plugins that are configured from a file of their own, and what their chains speak.
+fn updatable(bootstrap: &Bootstrap) -> impl Iterator<Item = (&Plugin, Protocol)> {
+    let plugins =
+        bootstrap.listeners.iter().flat_map(|listener| listener.chain.iter().map(|plugin| (plugin, listener.protocol)));
+    plugins.filter(|(plugin, _)| plugin.updatable)
 }
 
 fn io_error(doing: &'static str) -> impl Fn(io::Error) -> EnvoyError {

@@ -38,7 +38,7 @@ impl Journal {
     /// Waits until Envoy has logged the end of a client's stream, and until the plugin has at most `others` streams left;
     /// gives what Envoy says of the stream.
     pub(super) fn settle(&self, client: SocketAddr, others: impl Fn() -> usize) -> io::Result<Option<Ended>> {
-        let ended = self.wait_for(LOGGED, |logs| logs.access.of(client).map(Option::<&Ended>::cloned))?;
+        let ended = self.wait_for(LOGGED, |logs| logs.access.take(client))?;
         self.wait_for(DELETED, |logs| Ok((logs.open_streams()? <= others()).then_some(())))?;
         Ok(ended)
     }
