@@ -117,6 +117,13 @@ impl Bootstrap {
             },
         })
     }
+
+    /// The plugins that are configured from a file of their own, and what their chains speak.
+    pub(super) fn updatable(&self) -> impl Iterator<Item = (&Plugin, Protocol)> {
+        let listeners = self.listeners.iter();
+        let plugins = listeners.flat_map(|one| one.chain.iter().map(|plugin| (plugin, one.protocol)));
+        plugins.filter(|(plugin, _)| plugin.updatable)
+    }
 }
 
 impl Listener {

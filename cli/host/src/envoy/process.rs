@@ -1,25 +1,21 @@
-//! Envoy's process, and the folder that it has to itself.
+//! Envoy's process.
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, Permissions},
     io,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use tempfile::TempDir;
-
 use super::{
-    access::AccessLog,
     admin::Admin,
     bootstrap::{Bootstrap, Plugin, Protocol},
-    log::{FORMAT, LogReader},
+    folder::Folder,
+    log::FORMAT,
     program::Program,
 };
 
@@ -43,10 +39,6 @@ struct Process {
     /// Holds the guard of [`GUARDED`] off.
     guard: Option<ChildStdin>,
 }
-
-/// A private folder: configuration, log, access log. Removed with this value, unless it is kept.
-#[derive(Debug)]
-pub struct Folder(TempDir);
 
 /// Why there is no running Envoy.
 #[derive(Debug, thiserror::Error)]
@@ -197,7 +189,7 @@ impl Envoy {
         let mut child = command.spawn().map_err(io_error("start envoy"))?;
         let process = Process { guard: child.stdin.take(), child };
         let admin = Admin::at(&folder.file("admin"));
-        let updatable = updatable(bootstrap).map(|(plugin, protocol)| (plugin.name.clone(), protocol)).collect();
+        let updatable = bootstrap.updatable().map(|(plugin, protocol)| (plugin.name.clone(), protocol)).collect();
         Ok(Self { process, folder, admin, listeners: BTreeMap::new(), updatable, updates: AtomicU32::new(0) })
     }
 
@@ -240,76 +232,6 @@ impl Drop for Process {
     }
 }
 
-impl Folder {
-    fn new() -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("gwauthz-envoy-").permissions(Permissions::from_mode(0o700)).tempdir().map(Self)
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Envoy's log.
-    ///
-    /// # Errors
-    /// Fails where it cannot be opened.
-    pub fn log(&self) -> io::Result<LogReader> {
-        LogReader::open(&self.file("log"))
-    }
-
-    /// The whole text of Envoy's log; what is no UTF-8 is replaced.
-    #[must_use]
-    pub fn log_text(&self) -> String {
-        fs::read(self.file("log")).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
-    }
-
-    /// The access log.
-    ///
-    /// # Errors
-    /// Fails where it cannot be opened.
-    pub fn access_log(&self) -> io::Result<AccessLog> {
-        AccessLog::open(&self.file("access"))
-    }
-
-    /// Leaves the folder where it is, for somebody to look at; gives its path.
-    pub fn keep(&mut self) -> PathBuf {
-        self.0.disable_cleanup(true);
-        self.path().to_owned()
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.path().join(name)
-    }
-
-    /// Writes what Envoy starts from; gives the log that it is to write.
-    fn prepare(&self, bootstrap: &Bootstrap) -> io::Result<File> {
-        fs::write(self.file("bootstrap.json"), bootstrap.json(self.path()).to_string())?;
-        for (plugin, protocol) in updatable(bootstrap) {
-            self.put_discovery(plugin, protocol, 0)?;
-        }
-        // There before Envoy is, so that it can be read at any time.
-        File::create(self.file("access"))?;
-        File::create(self.file("log"))
-    }
-
-    /// Puts a plugin's configuration where Envoy looks for it: it takes notice of a file that is moved there.
-    fn put_discovery(&self, plugin: &Plugin, protocol: Protocol, version: u32) -> io::Result<()> {
-        let new = self.file("discovery.new");
-        fs::write(&new, plugin.discovery(protocol, version).to_string())?;
-        fs::rename(new, plugin.discovery_file(protocol, self.path()))
-    }
-}
-
-/// The plugins that are configured from a file of their own, and what their chains speak.
-fn updatable(bootstrap: &Bootstrap) -> impl Iterator<Item = (&Plugin, Protocol)> {
-    let plugins =
-        bootstrap.listeners.iter().flat_map(|listener| listener.chain.iter().map(|plugin| (plugin, listener.protocol)));
-    plugins.filter(|(plugin, _)| plugin.updatable)
-}
-
 fn io_error(doing: &'static str) -> impl Fn(io::Error) -> EnvoyError {
     move |source| EnvoyError::Io { doing, source }
 }
@@ -324,12 +246,11 @@ fn last_lines(log: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::{
-        fs,
-        os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+        os::unix::process::ExitStatusExt as _,
         process::{Command, Stdio},
     };
 
-    use super::{Folder, GUARDED};
+    use super::GUARDED;
 
     fn guarded(program: &[&str]) -> std::process::Child {
         Command::new("sh").args(["-c", GUARDED, "x"]).args(program).stdin(Stdio::piped()).spawn().unwrap()
@@ -347,19 +268,5 @@ mod tests {
         let mut process = guarded(&["sh", "-c", "sleep 0.3; exit 7"]);
         std::io::Write::write_all(&mut process.stdin.take().unwrap(), b"\n").unwrap();
         assert_eq!(process.wait().unwrap().code(), Some(7));
-    }
-
-    #[test]
-    fn nobody_else_may_enter_the_folder() {
-        let folder = Folder::new().unwrap();
-        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o700);
-        let path = folder.path().to_owned();
-        drop(folder);
-        assert!(!path.exists());
-        let mut folder = Folder::new().unwrap();
-        let path = folder.keep();
-        drop(folder);
-        assert!(path.exists());
-        fs::remove_dir(path).unwrap();
     }
 }
