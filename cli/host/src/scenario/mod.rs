@@ -40,7 +40,9 @@ pub use format::{
     Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection, Token, TrapSetup, Update,
     UpstreamExpectation,
 };
-pub use observed::{Exchange, Observed, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State};
+pub use observed::{
+    Exchange, Observed, ObservedBytes, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State,
+};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};

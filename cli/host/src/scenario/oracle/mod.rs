@@ -3,11 +3,15 @@
 //! Services and clients are real ones on loopback, time is real time. What Envoy does not tell is left open in what is
 //! observed, never guessed.
 
+mod connection;
+mod converse;
 mod ending;
+mod expected;
 mod journal;
 mod observe;
 mod run;
 mod services;
+mod upstream;
 mod virtual_only;
 mod wire;
 

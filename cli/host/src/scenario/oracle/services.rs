@@ -87,7 +87,13 @@ impl Services {
                 address = service.address();
                 listening.push(service);
             }
-            clusters.push(Cluster { name: name.clone(), stat_name: stat_name(number), address, http2: false });
+            clusters.push(Cluster {
+                name: name.clone(),
+                stat_name: stat_name(number),
+                address,
+                http2: false,
+                names_client: false,
+            });
         }
         let mut upstream = "upstream".to_owned();
         while names.contains(&upstream) {
@@ -99,7 +105,7 @@ impl Services {
             move |received| lock(&record).serve(&reply, received)
         })?;
         let (stat_name, address) = (upstream.clone(), service.address());
-        clusters.push(Cluster { name: upstream.clone(), stat_name, address, http2: false });
+        clusters.push(Cluster { name: upstream.clone(), stat_name, address, http2: false, names_client: false });
         listening.push(service);
         Ok(Self { _listening: listening, clusters, upstream, record })
     }
