@@ -30,6 +30,12 @@ impl Answer {
             Compat::Seed => seed(denial),
         }
     }
+
+    /// The answer to a request that the gateway gives no configuration, headers or time for.
+    #[must_use]
+    pub fn gateway_failure() -> Self {
+        problem(Denial::GatewayFailure, &[])
+    }
 }
 
 /// Problem details, and the challenge.

@@ -172,6 +172,9 @@ denials! {
     /// The callout was reset before the service had replied.
     ServiceError = UNAVAILABLE, "authorization_error", (none),
         "authorization is not available at the moment", 503 "Authorization service error\n";
+    /// The gateway did not change the request as it was allowed, or gave nothing to decide by.
+    GatewayFailure = UNAVAILABLE, "gateway_failure", (none),
+        "authorization is not available at the moment", 503 "Authorization service error\n";
 }
 
 /// Why a request is not allowed.

@@ -156,6 +156,19 @@ impl Exchange {
         }
     }
 
+    /// The gateway did not change the request as its permit says: the permit is void.
+    ///
+    /// `None` where there was none.
+    pub fn handle_refused_change(&mut self, engine: &Engine) -> Option<Answer> {
+        match self.state {
+            State::Allowed => {
+                self.state = State::Denied;
+                Some(Answer::new(Denial::GatewayFailure, &[], engine.config.compat))
+            }
+            State::New | State::Waiting | State::AwaitingReply | State::Denied => None,
+        }
+    }
+
     /// Whether the request has been allowed: until then nothing of it may pass.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
