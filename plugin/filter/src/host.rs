@@ -15,7 +15,6 @@ pub(crate) struct Refused;
 
 /// What the ABI says for "done".
 const OK: u32 = 0;
-const NO_GRPC_STATUS: i32 = -1;
 
 mod imports {
     #[link(wasm_import_module = "env")]
@@ -55,7 +54,7 @@ pub(crate) fn send_local_response(answer: &Answer) -> Result<(), Refused> {
             body.len(),
             headers.as_ptr(),
             headers.len(),
-            NO_GRPC_STATUS,
+            i32::from(answer.grpc_status),
         )
     })
 }

@@ -18,14 +18,17 @@ pub(crate) struct Facts {
 #[derive(Debug)]
 pub(crate) struct Class {
     pub(crate) status: u32,
+    /// The status code of gRPC (its `doc/statuscodes.md`).
+    pub(crate) grpc_status: u8,
     /// How a problem of this class begins, up to its detail (RFC 9457, section 3).
     pub(crate) problem: &'static str,
 }
 
 macro_rules! class {
-    ($status:literal, $title:literal) => {
+    ($status:literal, $grpc_status:literal, $title:literal) => {
         Class {
             status: $status,
+            grpc_status: $grpc_status,
             problem: concat!(
                 "{\"type\":\"about:blank\",\"title\":\"",
                 $title,
@@ -37,11 +40,11 @@ macro_rules! class {
     };
 }
 
-const BAD_REQUEST: Class = class!(400, "Bad Request");
-const UNAUTHORIZED: Class = class!(401, "Unauthorized");
-const FORBIDDEN: Class = class!(403, "Forbidden");
-const TOO_MANY_REQUESTS: Class = class!(429, "Too Many Requests");
-const UNAVAILABLE: Class = class!(503, "Service Unavailable");
+const BAD_REQUEST: Class = class!(400, 3, "Bad Request");
+const UNAUTHORIZED: Class = class!(401, 16, "Unauthorized");
+const FORBIDDEN: Class = class!(403, 7, "Forbidden");
+const TOO_MANY_REQUESTS: Class = class!(429, 8, "Too Many Requests");
+const UNAVAILABLE: Class = class!(503, 14, "Service Unavailable");
 
 macro_rules! challenge {
     (none) => {

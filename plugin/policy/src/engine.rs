@@ -54,6 +54,8 @@ pub struct Exchange {
     mutations: Vec<HeaderMutation>,
     /// The answer once the service has allowed a token that does not meet what the rules require.
     unmet: Option<Answer>,
+    /// Whether the client speaks gRPC; known once the request is not simply allowed.
+    to_grpc: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Exchange {
     /// A request; `stream` is the caller's number of it, which no other has as long as it lasts.
     #[must_use]
     pub fn new(stream: u32) -> Self {
-        Self { stream, state: State::New, deadline: None, mutations: Vec::new(), unmet: None }
+        Self { stream, state: State::New, deadline: None, mutations: Vec::new(), unmet: None, to_grpc: false }
     }
 
     /// The request's headers have arrived, or it has waited for long enough.
@@ -129,6 +131,9 @@ impl Exchange {
                 Ok(Step::Wait)
             }
         });
+        if !matches!(decision, Ok(Step::Continue(_))) {
+            self.to_grpc = request.is_grpc();
+        }
         Some(self.settle(engine, decision))
     }
 
@@ -163,7 +168,7 @@ impl Exchange {
         match self.state {
             State::Allowed => {
                 self.state = State::Denied;
-                Some(Answer::new(Denial::GatewayFailure, &[], engine.config.compat))
+                Some(Answer::new(Denial::GatewayFailure, &[], engine.config.errors, self.to_grpc))
             }
             State::New | State::Waiting | State::AwaitingReply | State::Denied => None,
         }
@@ -196,7 +201,7 @@ impl Exchange {
         // What the rules require.
         let unmet = requirements.iter().find_map(|requirement| {
             let denial = requirement.check(token.claims(), &config.tokens.roles_claim).err()?;
-            Some(Answer::new(denial, &requirement.scopes, config.compat))
+            Some(Answer::new(denial, &requirement.scopes, config.errors, request.is_grpc()))
         });
         match unmet {
             // What a trusted issuer has signed needs nobody's word.
@@ -217,7 +222,8 @@ impl Exchange {
     }
 
     fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {
-        let step = decision.unwrap_or_else(|denial| Step::Deny(Answer::new(denial, &[], engine.config.compat)));
+        let answer = |denial| Answer::new(denial, &[], engine.config.errors, self.to_grpc);
+        let step = decision.unwrap_or_else(|denial| Step::Deny(answer(denial)));
         self.state = match step {
             Step::Continue(_) => State::Allowed,
             Step::Deny(_) => State::Denied,

@@ -42,6 +42,12 @@ impl<'a> Request<'a> {
         self.headers.iter().any(|(key, _)| key.len() == name.len() && key.bytes().zip(name.bytes()).all(same))
     }
 
+    /// Whether the client speaks gRPC, as Envoy tells: by `application/grpc` or what begins with that and `+`.
+    pub(crate) fn is_grpc(self) -> bool {
+        let behind = self.only("content-type").and_then(|kind| kind.strip_prefix(b"application/grpc"));
+        behind.is_some_and(|behind| behind.first().is_none_or(|first| *first == b'+'))
+    }
+
     /// The `:path` pseudo-header.
     pub(crate) fn path(self) -> Option<&'a [u8]> {
         self.only(":path")

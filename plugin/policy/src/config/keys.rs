@@ -133,6 +133,20 @@ pub const ROOT: &[Key] = &[
                 with `compat: seed`. At most 256.",
     },
     Key {
+        name: "errors",
+        value: Value::Object(&[Key {
+            name: "format",
+            value: Value::Word(&["problem+json", "rfc6750", "seed"]),
+            default: None,
+            about: "What a denied client gets beside the status: `problem+json` a bearer challenge (RFC 6750) and a problem as \
+                    JSON (RFC 9457) with a stable `code`; `rfc6750` the challenge alone; `seed` the text of the plugin that \
+                    this one replaces. Default: `problem+json`; `seed` with `compat: seed`. Clients of gRPC get a \
+                    `grpc-status` and a `grpc-message` in each.",
+        }]),
+        default: None,
+        about: "What denied clients are told.",
+    },
+    Key {
         name: "preflight",
         value: Value::Word(&["deny", "allow"]),
         default: Some(r#""deny""#),

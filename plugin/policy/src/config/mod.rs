@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::{
     Json,
+    answer::ErrorFormat,
     callout::Upstream,
     issuer::Issuer,
     path::{AmbiguousPaths, PathPattern},
@@ -30,7 +31,7 @@ pub(crate) use tokens::Tokens;
 /// A configuration that has been checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) compat: Compat,
+    pub(crate) errors: ErrorFormat,
     /// The authorization service; without one the issuers' signatures decide.
     pub(crate) upstream: Option<Upstream>,
     /// How long a request may wait for a callout, or for what others wait for too.
@@ -141,6 +142,20 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         Compat::Seed => AmbiguousPaths::NeverMatch,
     });
 
+    let mut format = None;
+    if let Some(errors) = root.object("errors", issues) {
+        format = errors.word(
+            "format",
+            &[("problem+json", ErrorFormat::Problem), ("rfc6750", ErrorFormat::Challenge), ("seed", ErrorFormat::Seed)],
+            issues,
+        );
+        errors.finish(issues);
+    }
+    let errors = format.unwrap_or(match compat {
+        Compat::Strict => ErrorFormat::Problem,
+        Compat::Seed => ErrorFormat::Seed,
+    });
+
     let rules = rules::read(&root, bypass, issues);
     let allow_preflight = root.word("preflight", &[("deny", false), ("allow", true)], issues);
 
@@ -164,7 +179,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     };
     root.finish(issues);
     Some(Config {
-        compat,
+        errors,
         upstream,
         timeout,
         issuers,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::{Compat, Config, IssueKind, Segment};
-use crate::path::AmbiguousPaths;
+use super::{Config, IssueKind, Segment};
+use crate::{answer::ErrorFormat, path::AmbiguousPaths};
 
 fn issues(text: &str) -> Vec<String> {
     Config::from_slice(text.as_bytes()).unwrap_err().issues().iter().map(ToString::to_string).collect()
@@ -16,7 +16,7 @@ fn the_published_configuration_is_read() {
     let config = config(
         r#"{"cluster":"outbound|8080||jwt-auth-service.default.svc.cluster.local","authorizeUrl":"/authorize","timeout":2000}"#,
     );
-    assert_eq!(config.compat, Compat::Strict);
+    assert_eq!(config.errors, ErrorFormat::Problem);
     assert_eq!(config.rules.0.len(), 1);
     assert_eq!(config.ambiguous_paths, AmbiguousPaths::Reject);
 }
@@ -97,7 +97,7 @@ fn what_would_open_everything_is_refused() {
 fn seed_reads_as_the_original_does() {
     let parsed =
         Config::from_slice(br#"{"compat":"seed","CLUSTER":"a","Cluster":"b","nonsense":1,"bypassPaths":[]}"#).unwrap();
-    assert_eq!(parsed.config.compat, Compat::Seed);
+    assert_eq!(parsed.config.errors, ErrorFormat::Seed);
     assert!(format!("{:?}", parsed.config.upstream).contains("cluster: \"b\""));
     assert_eq!(parsed.config.rules.0.len(), 1, "an empty list means the default");
     assert_eq!(parsed.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nonsense: unknown key"]);
