@@ -163,6 +163,9 @@ denials! {
     /// The token lacks a role or a claim that a rule requires.
     RequirementNotMet = FORBIDDEN, "requirement_not_met", (none),
         "the token lacks what the request needs", 403 "Forbidden: Requirement not met\n";
+    /// A claim that the upstream is to be told of cannot stand in a header.
+    UnsuitableClaim = FORBIDDEN, "unsuitable_claim", (none),
+        "a claim of the token cannot be handed on", 403 "Forbidden: Unsuitable claim\n";
     /// Too many tokens of this source address had signatures that do not hold.
     TooManyFailures = TOO_MANY_REQUESTS, "too_many_failures", (none),
         "too many tokens with invalid signatures", 429 "Too Many Requests\n";

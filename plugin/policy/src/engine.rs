@@ -52,6 +52,8 @@ pub struct Exchange {
     deadline: Option<SystemTime>,
     /// What is to be changed of the request once it is allowed.
     mutations: Vec<HeaderMutation>,
+    /// What the upstream is told of the token, once somebody has vouched for it.
+    identity: Vec<HeaderMutation>,
     /// The answer once the service has allowed a token that does not meet what the rules require.
     unmet: Option<Answer>,
     /// Whether the client speaks gRPC; known once the request is not simply allowed.
@@ -110,7 +112,15 @@ impl Exchange {
     /// A request; `stream` is the caller's number of it, which no other has as long as it lasts.
     #[must_use]
     pub fn new(stream: u32) -> Self {
-        Self { stream, state: State::New, deadline: None, mutations: Vec::new(), unmet: None, to_grpc: false }
+        Self {
+            stream,
+            state: State::New,
+            deadline: None,
+            mutations: Vec::new(),
+            identity: Vec::new(),
+            unmet: None,
+            to_grpc: false,
+        }
     }
 
     /// The request's headers have arrived, or it has waited for long enough.
@@ -146,7 +156,7 @@ impl Exchange {
                 // Until the service has allowed the token, nobody has verified its claims.
                 let decision = reply.verdict().map(|reason| match self.unmet.take() {
                     Some(answer) => Step::Deny(answer),
-                    None => Step::Continue(Permit::new(reason, mem::take(&mut self.mutations))),
+                    None => Step::Continue(self.permit(reason)),
                 });
                 Some(self.settle(engine, decision))
             }
@@ -183,9 +193,11 @@ impl Exchange {
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
         let Engine { config, verifier, .. } = engine;
+        // What clients may not say.
+        self.mutations = config.identity.removals(request);
         // Rules.
         let requirements = match ruling(config, request)? {
-            Ruling::Open(reason) => return Ok(Step::Continue(Permit::new(reason, Vec::new()))),
+            Ruling::Open(reason) => return Ok(Step::Continue(self.permit(reason))),
             Ruling::Protected(requirements) => requirements,
         };
         // The token and its form.
@@ -203,6 +215,14 @@ impl Exchange {
             let denial = requirement.check(token.claims(), &config.tokens.roles_claim).err()?;
             Some(Answer::new(denial, &requirement.scopes, config.errors, request.is_grpc()))
         });
+        // What the upstream is to be told.
+        let unmet = unmet.or_else(|| match config.identity.headers(token.claims()) {
+            Ok(headers) => {
+                self.identity = headers;
+                None
+            }
+            Err(denial) => Some(Answer::new(denial, &[], config.errors, request.is_grpc())),
+        });
         match unmet {
             // What a trusted issuer has signed needs nobody's word.
             Some(answer) if is_verified => return Ok(Step::Deny(answer)),
@@ -210,15 +230,23 @@ impl Exchange {
         }
         // Paths are logged everywhere.
         if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
-            self.mutations = vec![found.source.removal(request)];
+            self.mutations.push(found.source.removal(request));
         }
         // The service's word.
         let Some(upstream) = &config.upstream else {
-            return Ok(Step::Continue(Permit::new(PermitReason::Verified, mem::take(&mut self.mutations))));
+            return Ok(Step::Continue(self.permit(PermitReason::Verified)));
         };
         token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
         Ok(upstream.ask(&token, request, path.unwrap_or_default()).map(Step::Callout)?)
+    }
+
+    fn permit(&mut self, reason: PermitReason) -> Permit {
+        let mut mutations = mem::take(&mut self.mutations);
+        if reason.vouches_for_claims() {
+            mutations.append(&mut self.identity);
+        }
+        Permit::new(reason, mutations)
     }
 
     fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{callout, issuers, rules, tokens};
+use super::{callout, headers, issuers, rules, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -46,6 +46,13 @@ pub enum Value {
     NonEmpty(&'static Value),
     /// An object with these keys.
     Object(&'static [Key]),
+    /// One text to [`LONGEST_LIST`] like [`Value::Text`], each by a name of the user's.
+    Texts {
+        /// What the names look like.
+        names: &'static str,
+        /// What the texts look like.
+        pattern: &'static str,
+    },
     /// One object to [`LONGEST_LIST`] with these keys, each by a name of the user's.
     Map(&'static [Key]),
 }
@@ -96,12 +103,7 @@ pub const ROOT: &[Key] = &[
     Key { name: "tokens", value: Value::Object(tokens::KEYS), default: None, about: "What is taken for a token." },
     Key {
         name: "headers",
-        value: Value::Object(&[Key {
-            name: "stripToken",
-            value: Value::Flag,
-            default: Some("false"),
-            about: "The upstream does not get the token. One from the query it never gets, since paths are logged.",
-        }]),
+        value: Value::Object(headers::KEYS),
         default: None,
         about: "What is changed of a request that is let through.",
     },

@@ -155,3 +155,30 @@ fn the_service_is_told_nothing_in_headers_of_the_callout() {
         assert!(callout(text).starts_with(place), "{text}: {}", callout(text));
     }
 }
+
+#[test]
+fn identity_headers_are_read_from_nothing_else() {
+    let set = |set: &str| {
+        let more = r#""tokens":{"sources":[{"header":"X-Token"}]},"callout":{"forward":{"headers":["x-tenant"]}}"#;
+        format!(r#"{{"cluster":"c",{more},"headers":{{"set":{set}}}}}"#)
+    };
+    let read = config(&set(r#"{"X-User-Id":"sub","x-email":"https://example.com/email"}"#)).identity;
+    assert_eq!(read.0.iter().map(|one| one.header.as_str()).collect::<Vec<_>>(), ["x-user-id", "x-email"]);
+    for (written, expected) in [
+        (
+            r#"{"X_Token":"sub"}"#,
+            "headers.set.X_Token: `X_Token` is not allowed: expected a header that nothing else is",
+        ),
+        (r#"{"x-tenant":"sub"}"#, "headers.set.x-tenant: `x-tenant` is not allowed"),
+        (r#"{"Cookie":"sub"}"#, "headers.set.Cookie: `Cookie` is not allowed"),
+        (r#"{"authorization":"sub"}"#, "headers.set.authorization: `authorization` is not allowed"),
+        (r#"{":path":"sub"}"#, "headers.set.:path: `:path` is not allowed: expected a name of letters"),
+        (r#"{"x-a":"a","X_A":"b"}"#, "headers.set: `x-a` is not allowed: expected each header once"),
+        (r#"{"x-a":"a","x-a":"b"}"#, "headers.set.x-a: the key stands twice"),
+        (r#"{"x-a":["sub"]}"#, "headers.set.x-a: expected a string, found a list"),
+        ("{}", "headers.set: `0 elements` is not allowed: expected 1 to 64"),
+    ] {
+        let found = issues(&set(written));
+        assert!(found.len() == 1 && found.iter().all(|issue| issue.starts_with(expected)), "{written}: {found:?}");
+    }
+}
