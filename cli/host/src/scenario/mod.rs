@@ -36,9 +36,9 @@ pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, ConnectionEnding, ConnectionExpectation, Decision,
     EndingName, FailStrategy, FaultSetup, ForeignCallExpectation, ForeignFunction, ForeignStatus, GatewaySetup,
     GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
-    GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, Reply, Request, RequestExpectation, Scenario,
-    Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection, Token, TrapSetup, Update,
-    UpstreamExpectation,
+    GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, RefusalSetup, Reply, Request, RequestExpectation,
+    Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection, Token, TrapSetup,
+    Update, UpstreamExpectation,
 };
 pub use observed::{
     Exchange, Observed, ObservedBytes, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State,
