@@ -6,6 +6,7 @@ mod issue;
 mod issuers;
 mod keys;
 mod reader;
+mod revocation;
 mod rules;
 mod schema;
 mod tokens;
@@ -17,6 +18,7 @@ use crate::{
     callout::Upstream,
     issuer::Issuer,
     path::{AmbiguousPaths, PathPattern},
+    revocation::Settings,
     rule::Rules,
 };
 
@@ -36,6 +38,8 @@ pub struct Config {
     /// How long a request may wait for a callout, or for what others wait for too.
     pub(crate) timeout: Duration,
     pub(crate) issuers: Vec<Issuer>,
+    /// Where snapshots of what is revoked come from, if they are used.
+    pub(crate) revocation: Option<Settings>,
     /// `bypassPaths` in front.
     pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
@@ -101,6 +105,12 @@ impl Config {
     pub fn timeout(&self) -> Option<Duration> {
         self.upstream.as_ref().map(|_| self.timeout)
     }
+
+    /// Where snapshots of what is revoked come from, if they are used.
+    #[must_use]
+    pub fn revocation(&self) -> Option<&Settings> {
+        self.revocation.as_ref()
+    }
 }
 
 /// `None` only where `issues` holds an error.
@@ -127,6 +137,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     }
     let written = root.objects("issuers", issues).unwrap_or_default();
     let issuers = issuers::read(&written, timeout, issues);
+    let revocation = revocation::read(&root, &written, cluster, issues);
     let mut ambiguous_paths = None;
     if let Some(paths) = root.object("paths", issues) {
         ambiguous_paths = paths.word(
@@ -168,6 +179,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         upstream,
         timeout,
         issuers,
+        revocation,
         rules,
         ambiguous_paths,
         allow_preflight: allow_preflight.unwrap_or(false),
