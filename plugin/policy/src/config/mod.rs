@@ -18,7 +18,6 @@ use crate::{
     callout::Upstream,
     issuer::Issuer,
     path::{AmbiguousPaths, PathPattern},
-    revocation::Settings,
     rule::Rules,
 };
 
@@ -26,6 +25,7 @@ use callout::Callout;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
 use reader::{Issues, Reader, Refusal, list, string};
+pub use revocation::Revocation;
 pub use schema::schema;
 pub(crate) use tokens::Tokens;
 
@@ -38,8 +38,8 @@ pub struct Config {
     /// How long a request may wait for a callout, or for what others wait for too.
     pub(crate) timeout: Duration,
     pub(crate) issuers: Vec<Issuer>,
-    /// Where snapshots of what is revoked come from, if they are used.
-    pub(crate) revocation: Option<Settings>,
+    /// How revocations are learnt of.
+    pub(crate) revocation: Revocation,
     /// `bypassPaths` in front.
     pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
@@ -106,10 +106,10 @@ impl Config {
         self.upstream.as_ref().map(|_| self.timeout)
     }
 
-    /// Where snapshots of what is revoked come from, if they are used.
+    /// How revocations are learnt of.
     #[must_use]
-    pub fn revocation(&self) -> Option<&Settings> {
-        self.revocation.as_ref()
+    pub fn revocation(&self) -> &Revocation {
+        &self.revocation
     }
 }
 

@@ -30,6 +30,13 @@ pub(super) const KEYS: &[Key] = &[
         about: "The claims whose ids are looked up in the snapshot. A token that has none of them, or one that is no text, is \
                 decided by the authorization service, and denied where there is none.",
     },
+    Key {
+        name: "maxLag",
+        value: Value::Duration(Duration::ZERO..=Duration::from_secs(60 * 60)),
+        default: None,
+        about: "How long after its revocation a token may still be let through by a decision that is kept: no allow is kept for \
+                longer. Default: as long as `cache` says.",
+    },
 ];
 
 const SNAPSHOT: &[Key] = &[
@@ -77,29 +84,40 @@ const DEFAULT_EVERY: Duration = Duration::from_secs(5);
 const DEFAULT_MAX_STALE: Duration = Duration::from_secs(30);
 const DEFAULT_CLAIMS: [&str; 2] = ["jti", "parent_jti"];
 
-/// `issuers` and `cluster` as they are written at the top. `None` too where `issues` then holds an error.
+/// How revocations are learnt of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Revocation {
+    /// Where snapshots come from, if they are used.
+    pub snapshot: Option<Settings>,
+    /// The longest that an allow may be kept.
+    pub max_lag: Option<Duration>,
+}
+
+/// `issuers` and `cluster` as they are written at the top.
 pub(super) fn read(
     root: &Reader<'_>,
     issuers: &[Reader<'_>],
     cluster: Option<&str>,
     issues: &mut Issues,
-) -> Option<Settings> {
+) -> Revocation {
     // A key that is ignored would leave revoked tokens in.
-    let revocation = root.object("revocation", issues)?.strict();
+    let Some(revocation) = root.object("revocation", issues).map(Reader::strict) else { return Revocation::default() };
     let snapshot = revocation.object("snapshot", issues);
     let claims = revocation.optional("claims", issues, |json| non_empty_list(json, "a list of names", non_empty));
+    let max_lag = revocation.duration("maxLag", issues);
     revocation.finish(issues);
     let Some(snapshot) = snapshot else {
         if claims.is_some() {
             revocation.missing(&["snapshot"], "where ids are looked up", issues);
         }
-        return None;
+        return Revocation { snapshot: None, max_lag };
     };
     if issuers.is_empty() {
         root.missing(&["issuers"], "whose tokens can be looked up, since claims count once they are verified", issues);
     }
     let claims = claims.unwrap_or_else(|| DEFAULT_CLAIMS.to_vec());
-    settings(&snapshot, claims.into_iter().map(str::to_owned).collect(), cluster.is_some(), issues)
+    let claims = claims.into_iter().map(str::to_owned).collect();
+    Revocation { snapshot: settings(&snapshot, claims, cluster.is_some(), issues), max_lag }
 }
 
 /// `None` only where `issues` then holds an error.
@@ -146,6 +164,7 @@ mod tests {
 
     use serde_json::{Value as JsonValue, json};
 
+    use super::Revocation;
     use crate::{
         Config,
         revocation::{OnStale, Settings},
@@ -158,8 +177,12 @@ mod tests {
         json!({"issuers": [issuer], "revocation": revocation})
     }
 
-    fn settings(configuration: &JsonValue) -> Option<Settings> {
+    fn revocation(configuration: &JsonValue) -> Revocation {
         Config::from_slice(configuration.to_string().as_bytes()).unwrap().config.revocation
+    }
+
+    fn settings(configuration: &JsonValue) -> Option<Settings> {
+        revocation(configuration).snapshot
     }
 
     fn issues(configuration: &JsonValue) -> String {
@@ -196,6 +219,12 @@ mod tests {
         assert_eq!((read.path.as_str(), read.authority.as_str()), ("/r?a=b", "r:80"));
         assert_eq!((read.every, read.max_stale), (Duration::from_secs(30), Duration::from_secs(30)));
         assert_eq!((read.on_stale, read.confirmable, read.claims), (OnStale::Callout, true, vec!["sid".to_owned()]));
+    }
+
+    #[test]
+    fn the_lag_counts_without_a_snapshot_too() {
+        let read = revocation(&json!({"cluster": "c", "revocation": {"maxLag": "5s"}}));
+        assert_eq!(read, Revocation { snapshot: None, max_lag: Some(Duration::from_secs(5)) });
     }
 
     #[test]
