@@ -545,7 +545,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__schema)
-            opts="-q -v -h -V --color --quiet --verbose --help --version scenario plugin-config"
+            opts="-q -v -h -V --color --quiet --verbose --help --version scenario plugin-config revocation-snapshot"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

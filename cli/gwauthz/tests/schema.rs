@@ -21,3 +21,10 @@ fn the_schema_of_the_plugins_configuration_is_printed() {
     assert_eq!(schema["properties"]["timeout"]["anyOf"][0]["maximum"], 60_000);
     assert_eq!(schema["properties"]["tokens"]["additionalProperties"], false);
 }
+
+#[test]
+fn the_schema_of_revocation_snapshots_is_printed() {
+    let schema = schema("revocation-snapshot");
+    assert_eq!(schema["required"], json!(["version", "sequence", "issuedAt"]));
+    assert_eq!(schema["properties"]["ids"]["maxItems"], 100_000);
+}

@@ -84,7 +84,7 @@ impl Shared {
                 Some(token) => {
                     self.calls.borrow_mut().insert(token, Call::Fetch(fetch.id));
                 }
-                None => self.handle_fetched(fetch.id, FetchReply::Failed),
+                None => self.handle_fetched(fetch.id, None),
             }
         }
         self.wake();
@@ -95,14 +95,15 @@ impl Shared {
     pub(crate) fn handle_reply(self: &Rc<Self>, token: u32, headers: usize, body: usize) {
         let Some(call) = self.calls.borrow_mut().remove(&token) else { return };
         match call {
-            Call::Fetch(id) if headers == 0 => self.handle_fetched(id, FetchReply::Failed),
+            Call::Fetch(id) if headers == 0 => self.handle_fetched(id, None),
             Call::Fetch(id) => {
-                let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status");
-                let size = body.min(FetchReply::MAX_BODY_BYTES);
-                let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size);
-                let (status, body) = (status.ok().flatten(), body.ok().flatten().unwrap_or_default());
-                let reply = FetchReply::Reply { status: &status.unwrap_or_default(), body: &body };
-                self.handle_fetched(id, reply);
+                let header =
+                    |name| hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten();
+                let (status, etag) = (header(":status").unwrap_or_default(), header("etag"));
+                let size = body.min(id.max_body_bytes());
+                let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten();
+                let reply = FetchReply { status: &status, etag: etag.as_deref(), body: body.unwrap_or_default() };
+                self.handle_fetched(id, Some(reply));
             }
             Call::Request(id, exchange) => self.within(id, || take_reply(self, id, &exchange, headers)),
         }
@@ -110,7 +111,7 @@ impl Shared {
         self.schedule();
     }
 
-    fn handle_fetched(&self, id: FetchId, reply: FetchReply<'_>) {
+    fn handle_fetched(&self, id: FetchId, reply: Option<FetchReply<'_>>) {
         let Ok(now) = hostcalls::get_current_time() else { return };
         let said = self.engine().handle_fetch_reply(id, reply, now);
         if let Some(said) = said {

@@ -90,7 +90,7 @@ mod tests {
             (Denial::MalformedAuthorization, 401, "Unauthorized: Invalid Authorization header format\n"),
             (Denial::MalformedToken, 401, "Unauthorized: Invalid JWT token\n"),
             (Denial::RejectedByService, 401, "Unauthorized: Invalid JWT token\n"),
-            (Denial::RevokedByService, 403, "Forbidden: Token has been revoked\n"),
+            (Denial::RevokedToken, 403, "Forbidden: Token has been revoked\n"),
             (Denial::ServiceUnavailable, 503, "Authorization service unavailable\n"),
             (Denial::ServiceError, 503, "Authorization service error\n"),
         ] {
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_client_is_told_which_scopes_the_request_needs() {
         let scopes = ["read".to_owned(), "write:all".to_owned()];
-        for (denial, expected) in [(Denial::InsufficientScope, true), (Denial::RevokedByService, false)] {
+        for (denial, expected) in [(Denial::InsufficientScope, true), (Denial::RevokedToken, false)] {
             let answer = Answer::new(denial, &scopes, ErrorFormat::Problem, false);
             let (_, challenge) = answer.headers.iter().find(|(key, _)| *key == "www-authenticate").unwrap();
             assert_eq!(challenge.ends_with(", scope=\"read write:all\""), expected, "{challenge}");

@@ -137,7 +137,7 @@ impl CalloutReply<'_> {
         match self {
             Self::Status(b"200") => Ok(PermitReason::AuthorizedByService),
             Self::Status(b"401") => Err(Denial::RejectedByService),
-            Self::Status(b"403") => Err(Denial::RevokedByService),
+            Self::Status(b"403") => Err(Denial::RevokedToken),
             Self::Status(_) | Self::NotSent => Err(Denial::ServiceUnavailable),
             Self::Reset => Err(Denial::ServiceError),
         }

@@ -154,8 +154,8 @@ denials! {
     /// The authorization service said 401.
     RejectedByService = UNAUTHORIZED, "rejected_by_service", (invalid_token "rejected"),
         "the token was rejected", 401 "Unauthorized: Invalid JWT token\n";
-    /// The authorization service said 403. A revoked token is an invalid one, whatever the status (RFC 6750, section 3.1).
-    RevokedByService = FORBIDDEN, "revoked_token", (invalid_token "revoked"),
+    /// The authorization service said 403, or the snapshot of revoked tokens lists it. A revoked token is an invalid one, whatever the status (RFC 6750, section 3.1).
+    RevokedToken = FORBIDDEN, "revoked_token", (invalid_token "revoked"),
         "the token has been revoked", 403 "Forbidden: Token has been revoked\n";
     /// The token lacks a scope that a rule requires.
     InsufficientScope = FORBIDDEN, "insufficient_scope", (insufficient_scope "a scope is missing"),
@@ -171,6 +171,9 @@ denials! {
         "too many tokens with invalid signatures", 429 "Too Many Requests\n";
     /// The issuer's keys could not be fetched yet, or are too old.
     KeysUnavailable = UNAVAILABLE, "keys_unavailable", (none),
+        "authorization is not available at the moment", 503 "Authorization service unavailable\n";
+    /// There is no snapshot of revoked tokens yet, or it is too old.
+    RevocationsUnavailable = UNAVAILABLE, "revocations_unavailable", (none),
         "authorization is not available at the moment", 503 "Authorization service unavailable\n";
     /// The authorization service could not be asked, or gave no verdict.
     ServiceUnavailable = UNAVAILABLE, "authorization_unavailable", (none),

@@ -12,6 +12,7 @@ use crate::{
     denial::Obstacle,
     fetch::{Fetch, FetchId, FetchReply},
     issuer::Verifier,
+    revocation::{SnapshotState, Verdict},
     rule::{Ruling, Target},
     source::{self, TokenSource},
     token::Token,
@@ -24,6 +25,8 @@ use waiting::Waiting;
 pub struct Engine {
     config: Config,
     verifier: Verifier,
+    /// Absent where revocations are not learnt of in advance.
+    revocations: Option<SnapshotState>,
     waiting: Waiting,
 }
 
@@ -75,7 +78,8 @@ impl Engine {
     #[must_use]
     pub fn new(mut config: Config) -> Self {
         let verifier = Verifier::new(mem::take(&mut config.issuers), config.tokens.max_failures);
-        Self { config, verifier, waiting: Waiting::default() }
+        let revocations = config.revocation.snapshot.take().map(SnapshotState::new);
+        Self { config, verifier, revocations, waiting: Waiting::default() }
     }
 
     /// When [`Self::handle_tick`] is to be called next; `None`: whenever something has been waited for, or never.
@@ -83,21 +87,34 @@ impl Engine {
     /// Changes with each [`Step::Wait`], tick and reply.
     #[must_use]
     pub fn next_tick(&self, now: SystemTime) -> Option<Duration> {
-        let next = [self.verifier.next_fetch(), self.waiting.next_deadline()].into_iter().flatten().min()?;
-        Some(next.duration_since(now).unwrap_or_default())
+        let next = [self.verifier.next_fetch(), self.waiting.next_deadline()].into_iter().flatten();
+        let next = next.map(|next| next.duration_since(now).unwrap_or_default());
+        next.chain(self.revocations.as_ref().map(|revocations| revocations.due_in(now))).min()
     }
 
     /// Time has passed; gives what is to be fetched.
     pub fn handle_tick(&mut self, now: SystemTime) -> Vec<Fetch> {
         self.waiting.wake_late(now);
-        self.verifier.fetches(now).map(|(place, callout)| Fetch { id: FetchId::Keys(place), callout }).collect()
+        let keys = self.verifier.fetches(now).map(|(place, callout)| Fetch { id: FetchId::Keys(place), callout });
+        let revocations = self.revocations.as_mut().and_then(|revocations| revocations.due(now));
+        keys.chain(revocations.map(|callout| Fetch { id: FetchId::Revocations, callout })).collect()
     }
 
-    /// Something that was to be fetched has come, or has not; gives what the log should say of it, once for all failures in
-    /// a row.
-    pub fn handle_fetch_reply(&mut self, id: FetchId, reply: FetchReply<'_>, now: SystemTime) -> Option<String> {
-        let FetchId::Keys(place) = id;
-        let said = self.verifier.handle_reply(place, reply, now);
+    /// The reply to a fetch has come; `None` for one that could not be sent, or was reset. Gives what the log should say of
+    /// it, once for all failures in a row.
+    pub fn handle_fetch_reply(
+        &mut self,
+        id: FetchId,
+        reply: Option<FetchReply<'_>>,
+        now: SystemTime,
+    ) -> Option<String> {
+        let said = match id {
+            FetchId::Keys(place) => self.verifier.handle_reply(place, reply, now),
+            FetchId::Revocations => self.revocations.as_mut().and_then(|revocations| {
+                let failure = revocations.received(reply, now).err().filter(|failure| failure.is_first)?;
+                Some(format!("the snapshot of revoked tokens was not taken: {}", failure.error))
+            }),
+        };
         self.waiting.wake_all();
         said
     }
@@ -192,7 +209,7 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, .. } = engine;
+        let Engine { config, verifier, revocations, .. } = engine;
         // What clients may not say.
         self.mutations = config.identity.removals(request);
         // Rules.
@@ -210,6 +227,8 @@ impl Exchange {
         } else {
             token.check_time(now, CLOCK_SKEW)?;
         }
+        // Revocation.
+        let verdict = revocations.as_ref().map(|revocations| self.verdict(revocations, &token, now)).transpose()?;
         // What the rules require.
         let unmet = requirements.iter().find_map(|requirement| {
             let denial = requirement.check(token.claims(), &config.tokens.roles_claim).err()?;
@@ -233,12 +252,28 @@ impl Exchange {
             self.mutations.push(found.source.removal(request));
         }
         // The service's word.
-        let Some(upstream) = &config.upstream else {
-            return Ok(Step::Continue(self.permit(PermitReason::Verified)));
+        let upstream = match (&config.upstream, verdict) {
+            (Some(upstream), None | Some(Verdict::Ask)) => upstream,
+            // What cannot be looked up, and nobody can be asked about.
+            (None, Some(Verdict::Ask)) => return Err(Denial::MissingClaim.into()),
+            (None, None) | (_, Some(_)) => return Ok(Step::Continue(self.permit(PermitReason::Verified))),
         };
         token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
         Ok(upstream.ask(&token, request, path.unwrap_or_default()).map(Step::Callout)?)
+    }
+
+    /// What is known of the token's revocation: that it is clear, or that the service is to be asked.
+    fn verdict(&self, revocations: &SnapshotState, token: &Token<'_>, now: SystemTime) -> Result<Verdict, Obstacle> {
+        let has_waited = self.deadline.is_some_and(|deadline| now >= deadline);
+        if revocations.snapshot().is_none() && !has_waited {
+            return Err(Obstacle::Passing(Denial::RevocationsUnavailable));
+        }
+        match revocations.verdict(token.claims(), now) {
+            Verdict::Revoked => Err(Denial::RevokedToken.into()),
+            Verdict::Stale => Err(Denial::RevocationsUnavailable.into()),
+            verdict @ (Verdict::Clear | Verdict::Ask) => Ok(verdict),
+        }
     }
 
     fn permit(&mut self, reason: PermitReason) -> Permit {

@@ -1,8 +1,8 @@
-//! What the plugin fetches on its own account, whoever has a request under way: JWK Sets of issuers.
+//! What the plugin fetches on its own account, whoever has a request under way.
 
 use std::time::Duration;
 
-use crate::Callout;
+use crate::{Callout, jwk, revocation};
 
 /// Something to be fetched now; the reply goes to [`crate::Engine::handle_fetch_reply`].
 #[derive(Debug, PartialEq, Eq)]
@@ -18,25 +18,30 @@ pub struct Fetch {
 pub enum FetchId {
     /// The JWK Set of the issuer at this place of the configuration.
     Keys(usize),
+    /// The snapshot of revoked tokens.
+    Revocations,
 }
 
-/// What came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FetchReply<'a> {
-    /// Nothing: it could not be sent, or was reset.
-    Failed,
-    /// A reply; a body longer than [`Self::MAX_BODY_BYTES`] may be cut behind that.
-    Reply {
-        /// The value of `:status`.
-        status: &'a [u8],
-        /// The body.
-        body: &'a [u8],
-    },
+impl FetchId {
+    /// How much of a body has to be read: whole, or enough to tell that it is too long.
+    #[must_use]
+    pub fn max_body_bytes(self) -> usize {
+        match self {
+            Self::Keys(_) => jwk::MAX_SET_BYTES + 1,
+            Self::Revocations => revocation::MAX_BYTES + 1,
+        }
+    }
 }
 
-impl FetchReply<'_> {
-    /// How much of a body has to be read to tell that it is too long.
-    pub const MAX_BODY_BYTES: usize = crate::jwk::MAX_SET_BYTES + 1;
+/// A reply to a fetch.
+#[derive(Clone)]
+pub struct FetchReply<'a> {
+    /// The value of `:status`, whoever set it.
+    pub status: &'a [u8],
+    /// The value of `etag` (RFC 9110, section 8.8.3).
+    pub etag: Option<&'a [u8]>,
+    /// The body; one longer than [`FetchId::max_body_bytes`] may be cut behind that.
+    pub body: Vec<u8>,
 }
 
 /// Where something is fetched from.

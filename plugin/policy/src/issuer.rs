@@ -136,7 +136,12 @@ impl Verifier {
     }
 
     /// Takes an issuer's JWK Set; gives what the log should say of it.
-    pub(crate) fn handle_reply(&mut self, place: usize, reply: FetchReply<'_>, now: SystemTime) -> Option<String> {
+    pub(crate) fn handle_reply(
+        &mut self,
+        place: usize,
+        reply: Option<FetchReply<'_>>,
+        now: SystemTime,
+    ) -> Option<String> {
         let (issuer, Keys::Remote(keys)) = self.issuers.get_mut(place)? else { return None };
         match keys.handle_reply(reply, now) {
             Ok(()) => {

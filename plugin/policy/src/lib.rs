@@ -23,6 +23,7 @@ mod path;
 mod permit;
 mod request;
 mod requirement;
+pub mod revocation;
 mod rule;
 mod source;
 mod token;

@@ -1,8 +1,8 @@
-//! `gwauthz schema`: JSON Schemas of the files that gwauthz reads, for editors.
+//! `gwauthz schema`: JSON Schemas of what gwauthz and the plugin read, for editors and for who writes it.
 
 use clap::{Args, ValueEnum};
 use gwauthz_host::scenario;
-use gwauthz_policy::config;
+use gwauthz_policy::{config, revocation};
 
 use crate::{
     exit::{Exit, Failure},
@@ -23,6 +23,8 @@ enum Kind {
     Scenario,
     /// What configures the plugin: `pluginConfig` of a WasmPlugin
     PluginConfig,
+    /// What tells the plugin which tokens are revoked: plugin/REVOCATION.md
+    RevocationSnapshot,
 }
 
 impl SchemaArgs {
@@ -30,6 +32,7 @@ impl SchemaArgs {
         let schema = match self.of {
             Kind::Scenario => scenario::schema().to_value(),
             Kind::PluginConfig => config::schema(),
+            Kind::RevocationSnapshot => revocation::schema(),
         };
         let text = serde_json::to_string_pretty(&schema).map_err(Failure::bug)?;
         terminal.print(&(text + "\n"))?;

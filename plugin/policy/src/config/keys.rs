@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{callout, headers, issuers, rules, tokens};
+use super::{callout, headers, issuers, revocation, rules, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -112,6 +112,12 @@ pub const ROOT: &[Key] = &[
         value: Value::List(&Value::Object(issuers::KEYS)),
         default: Some("[]"),
         about: "Whose tokens the plugin verifies itself. A token of anybody else is denied.",
+    },
+    Key {
+        name: "revocation",
+        value: Value::Object(revocation::KEYS),
+        default: None,
+        about: "How the plugin learns which tokens are revoked, without asking about each.",
     },
     Key {
         name: "paths",

@@ -7,6 +7,7 @@ mod issue;
 mod issuers;
 mod keys;
 mod reader;
+mod revocation;
 mod rules;
 mod schema;
 mod tokens;
@@ -28,6 +29,7 @@ use headers::Headers;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
 use reader::{Issues, Reader, Refusal, list, string};
+pub use revocation::Revocation;
 pub use schema::schema;
 pub(crate) use tokens::Tokens;
 
@@ -40,6 +42,8 @@ pub struct Config {
     /// How long a request may wait for a callout, or for what others wait for too.
     pub(crate) timeout: Duration,
     pub(crate) issuers: Vec<Issuer>,
+    /// How revocations are learnt of.
+    pub(crate) revocation: Revocation,
     /// `bypassPaths` in front.
     pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
@@ -106,6 +110,12 @@ impl Config {
     pub fn timeout(&self) -> Option<Duration> {
         self.upstream.as_ref().map(|_| self.timeout)
     }
+
+    /// How revocations are learnt of.
+    #[must_use]
+    pub fn revocation(&self) -> &Revocation {
+        &self.revocation
+    }
 }
 
 /// `None` only where `issues` holds an error.
@@ -129,6 +139,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let headers = headers.map(|headers| Headers::read(&headers, &tokens, &callout, issues)).unwrap_or_default();
     let written = root.objects("issuers", issues).unwrap_or_default();
     let issuers = issuers::read(&written, timeout, issues);
+    let revocation = revocation::read(&root, &written, cluster, issues);
     let mut ambiguous_paths = None;
     if let Some(paths) = root.object("paths", issues) {
         ambiguous_paths = paths.word(
@@ -184,6 +195,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         upstream,
         timeout,
         issuers,
+        revocation,
         rules,
         ambiguous_paths,
         allow_preflight: allow_preflight.unwrap_or(false),

@@ -168,13 +168,33 @@ mod tests {
         (object(allowed).collect(), object(refused).collect())
     }
 
-    /// Whether a configuration is accepted, which is given a cluster where it has none.
+    /// Whether a configuration is accepted, which is given what it needs beside.
     fn is_accepted(text: &str) -> bool {
         let mut json: JsonValue = serde_json::from_str(text).unwrap();
         if let Some(members) = json.as_object_mut() {
             members.entry("cluster").or_insert("c".into());
+            if let Some(snapshot) = members.get_mut("revocation").and_then(|revocation| revocation.get_mut("snapshot"))
+            {
+                revocations(snapshot);
+            }
+            if members.contains_key("revocation") {
+                members
+                    .entry("issuers")
+                    .or_insert(json!([{"issuer": "i", "audiences": ["a"], "jwks": {"cluster": "c"}}]));
+            }
         }
         Config::from_slice(json.to_string().as_bytes()).is_ok()
+    }
+
+    /// A snapshot with a cluster, and with the one of two times that goes with the other.
+    fn revocations(snapshot: &mut JsonValue) {
+        let Some(members) = snapshot.as_object_mut() else { return };
+        members.entry("cluster").or_insert("c".into());
+        if members.contains_key("every") {
+            members.entry("maxStale").or_insert("24h".into());
+        } else {
+            members.entry("every").or_insert("1s".into());
+        }
     }
 
     #[test]

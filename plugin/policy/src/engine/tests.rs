@@ -67,7 +67,7 @@ fn nothing_but_200_allows() {
     for (reply, expected) in [
         (CalloutReply::Status(b"200"), Ok(PermitReason::AuthorizedByService)),
         (CalloutReply::Status(b"401"), Err(Denial::RejectedByService)),
-        (CalloutReply::Status(b"403"), Err(Denial::RevokedByService)),
+        (CalloutReply::Status(b"403"), Err(Denial::RevokedToken)),
         (CalloutReply::Status(b"201"), Err(Denial::ServiceUnavailable)),
         (CalloutReply::Status(b"204"), Err(Denial::ServiceUnavailable)),
         (CalloutReply::Status(b"302"), Err(Denial::ServiceUnavailable)),

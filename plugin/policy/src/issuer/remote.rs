@@ -87,12 +87,16 @@ impl RemoteKeys {
     }
 
     /// Takes what came back. The last good set stays where it is of no use; then why it is, the first time in a row.
-    pub(crate) fn handle_reply(&mut self, reply: FetchReply<'_>, now: SystemTime) -> Result<(), Option<String>> {
+    pub(crate) fn handle_reply(
+        &mut self,
+        reply: Option<FetchReply<'_>>,
+        now: SystemTime,
+    ) -> Result<(), Option<String>> {
         self.fetching = None;
         let set = match reply {
-            FetchReply::Failed => Err("no reply".to_owned()),
-            FetchReply::Reply { status: b"200", body } => JwkSet::parse(body).map_err(|error| error.to_string()),
-            FetchReply::Reply { status, .. } => Err(format!("status {}", status.escape_ascii())),
+            None => Err("no reply".to_owned()),
+            Some(FetchReply { status: b"200", body, .. }) => JwkSet::parse(&body).map_err(|error| error.to_string()),
+            Some(FetchReply { status, .. }) => Err(format!("status {}", status.escape_ascii())),
         };
         match set {
             Ok(set) => {

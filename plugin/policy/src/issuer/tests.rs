@@ -83,8 +83,8 @@ impl Gateway {
                 (":path", "/.well-known/jwks.json"),
                 (":authority", "a.local"),
             ]));
-            let reply = FetchReply::Reply { status: status.as_bytes(), body: body.as_bytes() };
-            self.engine.handle_fetch_reply(fetch.id, reply, at(now));
+            let reply = FetchReply { status: status.as_bytes(), etag: None, body: body.into() };
+            self.engine.handle_fetch_reply(fetch.id, Some(reply), at(now));
         }
         self.fetched += fetches.len();
         fetches.len()
@@ -154,8 +154,8 @@ fn the_last_good_set_counts_until_it_is_too_old() {
     let mut gateway = Gateway::new();
     gateway.tick("200", &set(&[Key(1)]), 0);
     let reply = |gateway: &mut Gateway, body: &str, now| {
-        let reply = FetchReply::Reply { status: b"200", body: body.as_bytes() };
-        gateway.engine.handle_fetch_reply(FetchId::Keys(0), reply, at(now))
+        let reply = FetchReply { status: b"200", etag: None, body: body.into() };
+        gateway.engine.handle_fetch_reply(FetchId::Keys(0), Some(reply), at(now))
     };
     let said = reply(&mut gateway, "{}", 60).unwrap();
     assert!(said.contains("https://a") && said.contains("`keys`"), "{said}");
