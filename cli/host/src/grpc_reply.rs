@@ -42,7 +42,7 @@ pub(crate) fn meaning_of(code: u32) -> u32 {
 }
 
 /// A message as gRPC carries it (`PROTOCOL-HTTP2.md`, "Percent-Encoded"); Envoy encodes the tilde too.
-fn percent_encoded(message: &[u8]) -> String {
+pub(crate) fn percent_encoded(message: &[u8]) -> String {
     let mut text = String::with_capacity(message.len());
     for byte in message {
         match byte {
