@@ -22,8 +22,8 @@ pub use expectation::{
 };
 pub use gateway::{FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, SharedDataRace, StartupSetup, TrapSetup};
 pub use grpc::{
-    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
-    GrpcStreamMessage,
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcMessageExpectation, GrpcReply, GrpcService,
+    GrpcStreamAnswer, GrpcStreamMessage,
 };
 
 /// A scenario: a plugin among services, what clients send, and what must hold.

@@ -35,12 +35,12 @@ pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, ConnectionEnding, ConnectionExpectation, Decision,
     EndingName, FailStrategy, FaultSetup, ForeignCallExpectation, ForeignFunction, ForeignStatus, GatewaySetup,
-    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
-    GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, Reply, Request, RequestExpectation, Scenario,
-    Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection, Token, TrapSetup, Update,
-    UpstreamExpectation,
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcMessageExpectation, GrpcReply, GrpcService,
+    GrpcStreamAnswer, GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, Reply, Request,
+    RequestExpectation, Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection,
+    Token, TrapSetup, Update, UpstreamExpectation,
 };
-pub use observed::{Exchange, Observed, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State};
+pub use observed::{Exchange, GrpcMessages, Observed, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};

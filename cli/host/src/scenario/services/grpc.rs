@@ -8,7 +8,7 @@ use crate::{
     scenario::{
         content::message_bytes,
         format::{GrpcAnswerSetup, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer},
-        observed::ObservedGrpcCallout,
+        observed::{GrpcMessages, ObservedGrpcCallout},
     },
     world::{GrpcAnswer, GrpcCall, GrpcCallout, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream},
 };
@@ -139,14 +139,14 @@ pub(super) fn observed(callout: GrpcCallout<'_>) -> ObservedGrpcCallout {
             service: service.clone(),
             method: method.clone(),
             metadata: metadata.clone(),
-            message: Some(message.clone()),
+            sent: GrpcMessages::Call(message.clone()),
         },
-        GrpcCallout::Stream(GrpcStream { upstream, service, method, metadata }) => ObservedGrpcCallout {
+        GrpcCallout::Stream(GrpcStream { upstream, service, method, metadata, .. }) => ObservedGrpcCallout {
             cluster: upstream.clone(),
             service: service.clone(),
             method: method.clone(),
             metadata: metadata.clone(),
-            message: None,
+            sent: GrpcMessages::Stream(Vec::new()),
         },
     }
 }
