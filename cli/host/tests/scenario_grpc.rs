@@ -207,7 +207,8 @@ steps:
     )
     .unwrap();
     // The token of the second stream is 10.
-    let request = "(call $open) (if (i32.eq (i32.load (i32.const 0)) (i32.const 10)) (then (call $send (i32.const 0))))";
+    let request =
+        "(call $open) (if (i32.eq (i32.load (i32.const 0)) (i32.const 10)) (then (call $send (i32.const 0))))";
     let observed = run(&scenario, b"{}", &guest(request), Profile::Envoy).unwrap();
     assert_eq!(scenario.check(&observed), []);
     // The first stream gets one more.

@@ -11,6 +11,7 @@ mod chains;
 mod embedded;
 mod gateway;
 mod grpc;
+mod grpc_scenarios;
 mod modules;
 mod outcome;
 mod plugin;

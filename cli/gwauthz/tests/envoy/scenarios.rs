@@ -229,27 +229,27 @@ fn envoy_fails_a_scenario_that_expects_something_else_and_leaves_its_log() {
 }
 
 /// A module on both hosts.
-struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     oracle: Oracle,
     file: &'a Path,
     module: Module,
 }
 
-enum Ran {
+pub(crate) enum Ran {
     VirtualOnly,
     /// Expectations that do not hold, and differences.
     OnBoth(Vec<String>),
 }
 
 impl<'a> Bench<'a> {
-    fn new(file: &'a Path) -> Self {
+    pub(crate) fn new(file: &'a Path) -> Self {
         let oracle = Oracle::find(Some(program().path())).expect("envoy");
         let bytes = fs::read(file).expect("read the module");
         let module = Compiler::new(None).expect("a compiler").compile(&bytes).expect("a module");
         Self { oracle, file, module }
     }
 
-    fn run(&self, text: &str) -> Ran {
+    pub(crate) fn run(&self, text: &str) -> Ran {
         let scenario = Scenario::read(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let embedded = self.embedded(&scenario);
         let mut found = failures(&scenario, "the embedded gateway", &embedded);
@@ -268,11 +268,11 @@ impl<'a> Bench<'a> {
         Ran::OnBoth(found)
     }
 
-    fn embedded(&self, scenario: &Scenario) -> Observed {
+    pub(crate) fn embedded(&self, scenario: &Scenario) -> Observed {
         run(scenario, &configuration(scenario), &self.module, Profile::Envoy).expect("a run")
     }
 
-    fn real(&self, scenario: &Scenario, embedded: &Observed) -> OracleRun {
+    pub(crate) fn real(&self, scenario: &Scenario, embedded: &Observed) -> OracleRun {
         let run = self.oracle.run(scenario, &configuration(scenario), self.file, embedded);
         run.unwrap_or_else(|error| panic!("{}: {error}", scenario.name))
     }

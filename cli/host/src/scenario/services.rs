@@ -22,7 +22,7 @@ use super::{
     format::{Answer, Reply, Scenario, Service},
     observed::{GrpcMessages, ObservedGrpcCallout},
 };
-use grpc::GrpcServices;
+pub(super) use grpc::GrpcServices;
 
 /// What the plugin and the gateway have asked for so far.
 #[derive(Clone, Default)]
@@ -72,7 +72,7 @@ pub(super) struct Mark {
 /// The services and the upstream.
 pub(super) struct Services<'a> {
     entries: Vec<Entry<'a>>,
-    grpc: GrpcServices<'a>,
+    grpc: GrpcServices,
     upstream: HttpResponse,
     upstream_delay: Duration,
     journal: Journal,
@@ -203,7 +203,7 @@ impl World for Services<'_> {
         if let GrpcSent::Message { message, .. } = sent {
             self.journal.0.borrow_mut().grpc_message(stream.number, message);
         }
-        self.grpc.stream(stream, sent)
+        self.grpc.on_stream(&stream.upstream, &stream.service, &stream.method, sent)
     }
 
     fn grpc_called(&mut self, stream: Option<StreamId>, _at: Duration, callout: GrpcCallout<'_>) {

@@ -3,7 +3,9 @@
 //! Services and clients are real ones on loopback, time is real time. What Envoy does not tell is left open in what is
 //! observed, never guessed.
 
+mod calls;
 mod ending;
+mod grpc;
 mod journal;
 mod observe;
 mod run;

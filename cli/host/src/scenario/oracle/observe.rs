@@ -1,7 +1,7 @@
 //! Brings together what clients, services and Envoy's logs say of a scenario.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -9,12 +9,14 @@ use crate::{
     envoy::Entry,
     gateway::Ending,
     logs::LogLine,
-    scenario::{Exchange, Observed, ObservedCallout, State},
+    scenario::{Exchange, GrpcMessages, Observed, ObservedCallout, ObservedGrpcCallout, State},
     thread::Thread,
 };
 
 use super::{
+    calls::{arguments, made},
     ending::ending,
+    grpc,
     run::{Seen, Sent},
     services::Arrival,
     wire::{request_of, response_of},
@@ -31,6 +33,8 @@ pub(super) struct World {
     pub(super) main_thread: u32,
     /// What services and upstream have got.
     pub(super) arrivals: Vec<Arrival>,
+    /// The gRPC callouts that services have got.
+    pub(super) grpc_arrivals: Vec<grpc::Arrival>,
 }
 
 /// What was seen of a scenario.
@@ -52,6 +56,7 @@ pub(super) fn observed(mut sent: Vec<Sent>, seen: Seen, log: &[Entry], world: &W
         observed.tokens.extend(one.request.credentials());
     }
     observed.logs = lines;
+    observed.grpc_callouts = world.grpc_arrivals.iter().map(|arrival| arrival.callout.clone()).collect();
     observed
 }
 
@@ -68,7 +73,7 @@ fn exchange(sent: &Sent, all: &[Sent], log: &[Entry], lines: &[LogLine], world: 
         request: sent.request.whole(),
         forwarded: forwarded.map(|arrival| (request_of(&arrival.request), arrival.request.trailers.clone())),
         callouts: alone.then(|| callouts(sent, log, world)).flatten(),
-        grpc_callouts: None,
+        grpc_callouts: alone.then(|| grpc_callouts(sent, log, world)).flatten(),
         foreign_calls: None,
         details: match &ending {
             Some(Ending::Answered(local)) => local.details.clone(),
@@ -92,33 +97,42 @@ fn since_epoch(time: SystemTime) -> Duration {
 /// The callouts of a request that was alone under way, in the order in which they arrived; `None`: the plugin has made
 /// others too, or one of them has reached nobody.
 fn callouts(sent: &Sent, log: &[Entry], world: &World) -> Option<Vec<ObservedCallout>> {
-    let meanwhile = sent.from..=sent.until;
-    let during = log.iter().filter(|entry| entry.thread != world.main_thread && meanwhile.contains(&entry.at));
-    let made = calls_made(during)?;
-    let arrived: Vec<_> =
-        world.arrivals.iter().filter(|arrival| meanwhile.contains(&world.time_of(arrival.at))).collect();
-    let callouts: Vec<_> = arrived.into_iter().filter_map(|arrival| world.callout(arrival)).collect();
-    (callouts.len() == made).then_some(callouts)
+    let made = made(world.during(sent, log), &["http_call"])?;
+    let arrived = world.arrivals.iter().filter(|arrival| world.arrived_during(sent, arrival.at));
+    let callouts: Vec<_> = arrived.filter_map(|arrival| world.callout(arrival)).collect();
+    (callouts.len() == made.len()).then_some(callouts)
 }
 
-/// How many callouts were made in callbacks of streams; `None`: some were made in those of the plugin itself.
-fn calls_made<'a>(log: impl Iterator<Item = &'a Entry>) -> Option<usize> {
-    let (mut callbacks, mut made) = (BTreeMap::<u32, Vec<&str>>::new(), 0);
-    for (thread, call) in log.filter_map(|entry| Some((entry.thread, entry.call()?))) {
-        let running = callbacks.entry(thread).or_default();
-        if let Some(callback) = call.strip_prefix("[host->vm] ") {
-            running.push(callback.split('(').next().unwrap_or_default());
-        } else if call.starts_with("[host<-vm] ") {
-            running.pop();
-        } else if call == "[vm<-host] env.proxy_http_call return: 0" {
-            let own = ["proxy_on_tick", "proxy_on_queue_ready", "proxy_on_configure", "proxy_on_vm_start"];
-            if running.iter().any(|callback| own.contains(callback)) {
-                return None;
-            }
-            made += 1;
-        }
+/// The numbers of the gRPC callouts, likewise, but in the order in which they were made: those of one breath arrive in any.
+/// Envoy's log tells what has which size.
+fn grpc_callouts(sent: &Sent, log: &[Entry], world: &World) -> Option<Vec<usize>> {
+    let made = made(world.during(sent, log), &["grpc_call", "grpc_stream"])?;
+    let arrivals = world.grpc_arrivals.iter().enumerate();
+    let mut arrived: Vec<_> = arrivals.filter(|(_, arrival)| world.arrived_during(sent, arrival.at)).collect();
+    let mut callouts = Vec::new();
+    for call in made {
+        let sizes = grpc_sizes(call)?;
+        let position = arrived.iter().position(|(_, arrival)| sizes_of(&arrival.callout) == sizes)?;
+        callouts.push(arrived.remove(position).0);
     }
-    Some(made)
+    arrived.is_empty().then_some(callouts)
+}
+
+/// How long the names of service and method are, and the message of a call, as the plugin gives them: behind each pointer
+/// stands a size.
+fn grpc_sizes(call: &str) -> Option<(usize, usize, Option<usize>)> {
+    let arguments = arguments(call)?;
+    let size = |number: usize| arguments.get(number).copied();
+    let message = if call.starts_with("grpc_call(") { Some(size(9)?) } else { None };
+    Some((size(3)?, size(5)?, message))
+}
+
+fn sizes_of(callout: &ObservedGrpcCallout) -> (usize, usize, Option<usize>) {
+    let message = match &callout.sent {
+        GrpcMessages::Call(message) => Some(message.len()),
+        GrpcMessages::Stream(_) => None,
+    };
+    (callout.service.len(), callout.method.len(), message)
 }
 
 impl World {
@@ -137,8 +151,15 @@ impl World {
         log.iter().filter_map(line).collect()
     }
 
-    fn time_of(&self, instant: Instant) -> SystemTime {
-        self.start_time + instant.saturating_duration_since(self.start)
+    /// What the workers have logged while a request was under way.
+    fn during<'a>(&self, sent: &Sent, log: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        let (main_thread, meanwhile) = (self.main_thread, sent.from..=sent.until);
+        log.iter().filter(move |entry| entry.thread != main_thread && meanwhile.contains(&entry.at))
+    }
+
+    fn arrived_during(&self, sent: &Sent, at: Instant) -> bool {
+        let time = self.start_time + at.saturating_duration_since(self.start);
+        (sent.from..=sent.until).contains(&time)
     }
 
     fn callout(&self, arrival: &Arrival) -> Option<ObservedCallout> {
@@ -149,34 +170,5 @@ impl World {
             took: arrival.took,
             status: arrival.status,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use super::calls_made;
-    use crate::{abi::LogLevel, envoy::Entry};
-
-    #[test]
-    fn callouts_are_counted_by_who_made_them() {
-        let count = |calls: &[(u32, &str)]| {
-            let entry = |(thread, text): &(u32, &str)| Entry {
-                at: UNIX_EPOCH,
-                thread: *thread,
-                level: LogLevel::Trace,
-                component: "wasm".to_owned(),
-                text: (*text).to_owned(),
-            };
-            calls_made(calls.iter().map(entry).collect::<Vec<_>>().iter())
-        };
-        let (made, refused) = ("[vm<-host] env.proxy_http_call return: 0", "[vm<-host] env.proxy_http_call return: 2");
-        let headers = "[host->vm] proxy_on_request_headers(2, 8, 1)";
-        let (allocates, allocated) =
-            ("[host->vm] proxy_on_memory_allocate(8)", "[host<-vm] proxy_on_memory_allocate return: 8");
-        assert_eq!(count(&[(1, headers), (1, allocates), (1, allocated), (1, made), (1, refused)]), Some(1));
-        assert_eq!(count(&[(1, "[host->vm] proxy_on_tick(1)"), (2, headers), (2, made)]), Some(1));
-        assert_eq!(count(&[(1, headers), (2, "[host->vm] proxy_on_tick(1)"), (2, made)]), None);
     }
 }

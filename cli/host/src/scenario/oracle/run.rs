@@ -168,6 +168,7 @@ impl<'a> Run<'a> {
             start_time: self.start_time,
             main_thread: self.envoy.main_thread(),
             arrivals: self.services.arrivals(),
+            grpc_arrivals: self.services.grpc_arrivals(),
         };
         let observed = observe::observed(sent, seen, &log, &world);
         Ok((observed, self.envoy.stop()))

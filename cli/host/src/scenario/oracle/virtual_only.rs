@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     gateway::Ending,
-    scenario::{Answer, FaultSetup, Observed, Scenario, Service, StateExpectation, Step},
+    scenario::{Answer, FaultSetup, GrpcAnswerSetup, Observed, Scenario, StateExpectation, Step},
 };
 
 /// The longest clock of a scenario that is run in real time.
@@ -40,8 +40,8 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if !gateway.properties.is_empty() || !gateway.foreign_functions.is_empty() {
         return Some("Envoy has properties and foreign functions of its own".to_owned());
     }
-    if !scenario.grpc_services.is_empty() {
-        return Some("gRPC services are there on the embedded gateway alone".to_owned());
+    if let Some(cluster) = both_protocols(scenario) {
+        return Some(format!("{cluster} answers HTTP and gRPC: a cluster of Envoy speaks HTTP/1.1 or HTTP/2"));
     }
     if scenario.steps.iter().any(|step| matches!(step, Step::Connection(_))) {
         return Some("TCP connections are there on the embedded gateway alone".to_owned());
@@ -52,8 +52,8 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if requests().any(|request| request.worker.is_some_and(|worker| worker > 0)) {
         return Some("Envoy chooses the worker by itself".to_owned());
     }
-    if let Some(service) = scenario.services.iter().find(|service| refuses_now_and_then(service, scenario)) {
-        return Some(format!("{} refuses connections only now and then", service.cluster));
+    if let Some(cluster) = refuses_now_and_then(scenario) {
+        return Some(format!("{cluster} refuses connections only now and then"));
     }
     if requests().map(|request| request.times.unwrap_or(1)).fold(0, u32::saturating_add) > MOST_REQUESTS {
         return Some(format!("it sends more than {MOST_REQUESTS} requests"));
@@ -82,11 +82,25 @@ fn expectations(scenario: &Scenario) -> impl Iterator<Item = &StateExpectation> 
     steps.chain(&scenario.expect)
 }
 
-/// A port is open or closed for as long as a scenario runs.
-fn refuses_now_and_then(service: &Service, scenario: &Scenario) -> bool {
-    let same = scenario.services.iter().filter(|other| other.cluster == service.cluster);
-    let refuses = |service: &Service| matches!(service.answer, Answer::Refused);
-    refuses(service) && (service.times.is_some() || same.into_iter().any(|other| !refuses(other)))
+fn both_protocols(scenario: &Scenario) -> Option<&str> {
+    let grpc = |cluster: &&str| scenario.grpc_services.iter().any(|service| service.cluster == *cluster);
+    scenario.services.iter().map(|service| service.cluster.as_str()).find(grpc)
+}
+
+/// A cluster that does so: a port is open or closed for as long as a scenario runs.
+fn refuses_now_and_then(scenario: &Scenario) -> Option<&str> {
+    let http = scenario
+        .services
+        .iter()
+        .map(|service| (service.cluster.as_str(), matches!(service.answer, Answer::Refused), service.times.is_some()));
+    let grpc = scenario.grpc_services.iter().map(|service| {
+        (service.cluster.as_str(), matches!(service.answer, GrpcAnswerSetup::Refused), service.times.is_some())
+    });
+    let services: Vec<_> = http.chain(grpc).collect();
+    let now_and_then = |(cluster, refuses, at_times): &&(&str, bool, bool)| {
+        *refuses && (*at_times || services.iter().any(|(other, refuses, _)| other == cluster && !refuses))
+    };
+    services.iter().find(now_and_then).map(|(cluster, ..)| *cluster)
 }
 
 #[cfg(test)]
@@ -153,8 +167,14 @@ mod tests {
                 "Envoy has properties and foreign functions of its own",
             ),
             (
-                format!("grpcServices: [{{cluster: a, answer: timeout}}]\n{steps}"),
-                "gRPC services are there on the embedded gateway alone",
+                format!(
+                    "grpcServices: [{{cluster: a, answer: timeout}}]\nservices: [{{cluster: a, answer: timeout}}]\n{steps}"
+                ),
+                "a answers HTTP and gRPC: a cluster of Envoy speaks HTTP/1.1 or HTTP/2",
+            ),
+            (
+                format!("grpcServices: [{{cluster: a, answer: timeout}}, {{cluster: a, answer: refused}}]\n{steps}"),
+                "a refuses connections only now and then",
             ),
             ("steps: [{connection: {}}]".to_owned(), "TCP connections are there on the embedded gateway alone"),
             (
