@@ -1,11 +1,10 @@
 //! Scenarios with gRPC services on a real Envoy and on the embedded gateway: the plugin is shown the same in both.
 
-use std::{fmt::Write as _, fs};
+use std::fmt::Write as _;
 
-use gwauthz_host::scenario::{Exchange, Observed, Scenario};
-use tempfile::TempDir;
+use gwauthz_host::scenario::Exchange;
 
-use crate::scenarios::{Bench, Ran};
+use crate::scenarios::run_guest;
 
 /// A guest that makes a callout with each request, whose method is the path. `/c…` is a call with a time-out of 400 ms, `/d…` two
 /// at once; with `/s…` two messages are sent on a stream, which is then ended, with `/t…` one, and then what comes back, up to a message that
@@ -208,33 +207,12 @@ fn braced(answer: &str) -> String {
 
 /// Expectations that do not hold, and where the hosts part: in what becomes of requests, or in what the guest was shown.
 fn differences(text: &str) -> Vec<String> {
-    let folder = TempDir::new().expect("a temporary folder");
-    let module = folder.path().join("guest.wasm");
-    fs::write(&module, wat::parse_str(GUEST).expect("a guest")).expect("write the guest");
-    let bench = Bench::new(&module);
-    let Ran::OnBoth(mut found) = bench.run(text) else { panic!("virtual-only: {text}") };
-    let scenario = Scenario::read(text).expect("a scenario");
-    let embedded = bench.embedded(&scenario);
-    let real = bench.real(&scenario, &embedded);
-    let requests = embedded.requests.iter().zip(&real.observed.requests);
-    for (step, (ours, theirs)) in requests.enumerate() {
-        for (ours, theirs) in ours.iter().zip(theirs) {
-            let (ours, theirs) = (shown(&embedded, &ours.logs), shown(&real.observed, &theirs.logs));
-            if ours != theirs {
-                found.push(format!("request {}: embedded {ours:?}, Envoy {theirs:?}", step + 1));
-            }
-        }
-    }
+    let (mut found, real) = run_guest(GUEST, text);
     // Where a service has got them, they are told; nobody has got those that were refused.
     let untold = |exchange: &&Exchange| exchange.grpc_callouts.is_none();
-    let untold = real.observed.requests.iter().flatten().filter(untold);
+    let untold = real.requests.iter().flatten().filter(untold);
     let untold =
         untold.filter(|exchange| !exchange.request.headers.first(b":path").is_some_and(|path| path.ends_with(b"!")));
     found.extend(untold.map(|exchange| format!("Envoy does not tell the gRPC callouts of {:?}", exchange.request)));
     found
-}
-
-fn shown<'a>(observed: &'a Observed, logs: &Option<std::ops::Range<usize>>) -> Vec<&'a str> {
-    let lines = logs.clone().and_then(|lines| observed.logs.get(lines)).unwrap_or_default();
-    lines.iter().map(|line| line.message.as_str()).collect()
 }

@@ -15,6 +15,7 @@ mod grpc_scenarios;
 mod modules;
 mod outcome;
 mod plugin;
+mod property_scenarios;
 mod real;
 mod request;
 mod rust_guests;

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use gwauthz_host::{
     Compiler, Module, Profile,
-    scenario::{Failure, Observed, Oracle, OracleRun, Scenario, differences, run, virtual_only},
+    scenario::{Exchange, Failure, Observed, Oracle, OracleRun, Scenario, differences, run, virtual_only},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -145,7 +145,7 @@ fn envoy_and_the_embedded_gateway_agree_on_the_plugins_scenarios() {
         count += 1;
         match bench.run(text) {
             Ran::VirtualOnly => only_virtual += 1,
-            Ran::OnBoth(found) => surprises.extend(found),
+            Ran::OnBoth(found, _) => surprises.extend(found),
         }
     }
     assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
@@ -162,7 +162,7 @@ fn envoy_and_the_embedded_gateway_agree_on_guests_scenarios() {
         fs::write(&file, wat::parse_str(guest).expect("a guest")).expect("write the guest");
         match Bench::new(&file).run(scenario) {
             Ran::VirtualOnly => panic!("{name} is virtual-only"),
-            Ran::OnBoth(found) => surprises.extend(found.into_iter().map(|found| format!("{name}: {found}"))),
+            Ran::OnBoth(found, _) => surprises.extend(found.into_iter().map(|found| format!("{name}: {found}"))),
         }
     };
     for (name, text) in guests("").iter().filter(|(name, _)| GUESTS.contains(&name.as_str())) {
@@ -228,28 +228,53 @@ fn envoy_fails_a_scenario_that_expects_something_else_and_leaves_its_log() {
     assert!(log.contains("proxy_on_request_headers"), "{log}");
 }
 
+/// Runs a scenario with a guest on both hosts. Expectations that do not hold, and where the hosts part, be it in what the guest
+/// logs with each request; and what was seen on Envoy.
+pub(crate) fn run_guest(guest: &str, text: &str) -> (Vec<String>, Observed) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let module = folder.path().join("guest.wasm");
+    fs::write(&module, wat::parse_str(guest).expect("a guest")).expect("write the guest");
+    let bench = Bench::new(&module);
+    let Ran::OnBoth(mut found, real) = bench.run(text) else { panic!("virtual-only: {text}") };
+    let embedded = bench.embedded(&Scenario::read(text).expect("a scenario"));
+    for (step, (ours, theirs)) in embedded.requests.iter().zip(&real.requests).enumerate() {
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            let (ours, theirs) = (logged(&embedded, ours), logged(&real, theirs));
+            if ours != theirs {
+                found.push(format!("request {}: embedded {ours:?}, Envoy {theirs:?}", step + 1));
+            }
+        }
+    }
+    (found, *real)
+}
+
+fn logged<'a>(observed: &'a Observed, exchange: &Exchange) -> Vec<&'a str> {
+    let lines = exchange.logs.clone().and_then(|lines| observed.logs.get(lines)).unwrap_or_default();
+    lines.iter().map(|line| line.message.as_str()).collect()
+}
+
 /// A module on both hosts.
-pub(crate) struct Bench<'a> {
+struct Bench<'a> {
     oracle: Oracle,
     file: &'a Path,
     module: Module,
 }
 
-pub(crate) enum Ran {
+enum Ran {
     VirtualOnly,
-    /// Expectations that do not hold, and differences.
-    OnBoth(Vec<String>),
+    /// Expectations that do not hold, and differences; and what was seen on Envoy.
+    OnBoth(Vec<String>, Box<Observed>),
 }
 
 impl<'a> Bench<'a> {
-    pub(crate) fn new(file: &'a Path) -> Self {
+    fn new(file: &'a Path) -> Self {
         let oracle = Oracle::find(Some(program().path())).expect("envoy");
         let bytes = fs::read(file).expect("read the module");
         let module = Compiler::new(None).expect("a compiler").compile(&bytes).expect("a module");
         Self { oracle, file, module }
     }
 
-    pub(crate) fn run(&self, text: &str) -> Ran {
+    fn run(&self, text: &str) -> Ran {
         let scenario = Scenario::read(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let embedded = self.embedded(&scenario);
         let mut found = failures(&scenario, "the embedded gateway", &embedded);
@@ -262,17 +287,18 @@ impl<'a> Bench<'a> {
         found.extend(failures(&scenario, "Envoy", &real.observed));
         let parting = differences(&embedded, &real.observed);
         found.extend(parting.into_iter().map(|difference| format!("{}: {difference}", scenario.name)));
+        let observed = real.observed.clone();
         if !found.is_empty() {
             found.push(format!("envoy's log is in {}", real.keep_logs().display()));
         }
-        Ran::OnBoth(found)
+        Ran::OnBoth(found, Box::new(observed))
     }
 
-    pub(crate) fn embedded(&self, scenario: &Scenario) -> Observed {
+    fn embedded(&self, scenario: &Scenario) -> Observed {
         run(scenario, &configuration(scenario), &self.module, Profile::Envoy).expect("a run")
     }
 
-    pub(crate) fn real(&self, scenario: &Scenario, embedded: &Observed) -> OracleRun {
+    fn real(&self, scenario: &Scenario, embedded: &Observed) -> OracleRun {
         let run = self.oracle.run(scenario, &configuration(scenario), self.file, embedded);
         run.unwrap_or_else(|error| panic!("{}: {error}", scenario.name))
     }

@@ -17,6 +17,7 @@ mod message;
 mod process;
 mod program;
 mod service;
+mod surroundings;
 mod tail;
 
 pub use access::{AccessLog, Ended};

@@ -24,6 +24,7 @@ mod request;
 mod schema;
 mod secrets;
 mod services;
+mod surroundings;
 mod timeline;
 mod token;
 

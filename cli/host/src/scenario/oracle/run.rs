@@ -16,7 +16,10 @@ use jiff::SignedDuration;
 use crate::{
     envoy::{Answered, Bootstrap, Ended, Entry, Envoy, FailurePolicy, Folder, Listener, Plugin, Program, Protocol},
     gateway::Ending,
-    scenario::{ClientRequest, Exchange, FailStrategy, Observed, Request, Scenario, State, Step, TokenKey},
+    scenario::{
+        ClientRequest, Exchange, FailStrategy, Observed, Request, Scenario, State, Step, TokenKey,
+        surroundings::surroundings,
+    },
 };
 
 use super::{
@@ -114,6 +117,7 @@ impl<'a> Run<'a> {
             workers: scenario.gateway.workers.unwrap_or(1),
             listeners: vec![listener],
             clusters: services.clusters().to_vec(),
+            surroundings: surroundings(&scenario.gateway.properties).0,
         };
         let from = SystemTime::now();
         let envoy = Envoy::start(program, &bootstrap)?;

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     envoy::{Cluster, Message, NOBODY, Reaction, Received, Service as Listening},
-    scenario::{Answer, Reply, Scenario},
+    scenario::{Answer, Reply, Scenario, surroundings::surroundings},
 };
 
 use super::{grpc, wire};
@@ -94,7 +94,8 @@ impl Services {
         for (number, (name, address)) in grpc.clusters.iter().cloned().enumerate() {
             clusters.push(Cluster { name, stat_name: stat_name(names.len() + number), address, http2: true });
         }
-        let mut upstream = "upstream".to_owned();
+        // As plugins are told.
+        let mut upstream = surroundings(&scenario.gateway.properties).0.route.cluster;
         while clusters.iter().any(|cluster| cluster.name == upstream) {
             upstream.push('_');
         }
@@ -103,8 +104,8 @@ impl Services {
             let record = Arc::clone(&record);
             move |received| lock(&record).serve(&reply, received)
         })?;
-        let (stat_name, address) = (upstream.clone(), service.address());
-        clusters.push(Cluster { name: upstream.clone(), stat_name, address, http2: false });
+        let (name, stat_name, address) = (upstream.clone(), "upstream".to_owned(), service.address());
+        clusters.push(Cluster { name, stat_name, address, http2: false });
         listening.push(service);
         Ok(Self { _listening: listening, grpc, clusters, upstream, record })
     }

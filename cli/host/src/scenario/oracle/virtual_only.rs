@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::{
     gateway::Ending,
-    scenario::{Answer, FaultSetup, GrpcAnswerSetup, Observed, Scenario, StateExpectation, Step},
+    scenario::{
+        Answer, FaultSetup, GrpcAnswerSetup, Observed, Scenario, StateExpectation, Step, surroundings::surroundings,
+    },
 };
 
 /// The longest clock of a scenario that is run in real time.
@@ -37,8 +39,11 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if gateway.faults != FaultSetup::default() {
         return Some("Envoy brings no faults upon its plugins".to_owned());
     }
-    if !gateway.properties.is_empty() || !gateway.foreign_functions.is_empty() {
-        return Some("Envoy has properties and foreign functions of its own".to_owned());
+    if let Some(path) = surroundings(&gateway.properties).1.first() {
+        return Some(format!("Envoy cannot be configured to have the property `{path}`"));
+    }
+    if let Some(name) = gateway.foreign_functions.keys().next() {
+        return Some(format!("Envoy cannot be made to have the foreign function `{name}`"));
     }
     if let Some(cluster) = both_protocols(scenario) {
         return Some(format!("{cluster} answers HTTP and gRPC: a cluster of Envoy speaks HTTP/1.1 or HTTP/2"));
@@ -139,6 +144,8 @@ mod tests {
         assert_eq!(at_once(steps), None);
         let refused = "services: [{cluster: a, answer: refused}]";
         assert_eq!(at_once(&format!("{refused}\n{steps}")), None);
+        assert_eq!(at_once(&format!("gateway: {{properties: {{xds.node.id: a}}}}\n{steps}")), None);
+        assert_eq!(at_once(&format!("grpcServices: [{{cluster: a, answer: refused}}]\n{steps}")), None);
         for (more, expected) in [
             (format!("gateway: {{startsAt: '2026-01-01T00:00:00Z'}}\n{steps}"), "it sets the clock (startsAt)"),
             (format!("gateway: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
@@ -159,12 +166,12 @@ mod tests {
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
             (format!("gateway: {{faults: {{allocations: 1}}}}\n{steps}"), "Envoy brings no faults upon its plugins"),
             (
-                format!("gateway: {{properties: {{a: b}}}}\n{steps}"),
-                "Envoy has properties and foreign functions of its own",
+                format!("gateway: {{properties: {{xds.node.id: a, source.address: b}}}}\n{steps}"),
+                "Envoy cannot be configured to have the property `source.address`",
             ),
             (
                 format!("gateway: {{foreignFunctions: {{a: {{}}}}}}\n{steps}"),
-                "Envoy has properties and foreign functions of its own",
+                "Envoy cannot be made to have the foreign function `a`",
             ),
             (
                 format!(
