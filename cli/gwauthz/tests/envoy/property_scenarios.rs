@@ -48,7 +48,7 @@ const ASKING: &str = r#"(module
       (i32.const 0)))"#;
 
 /// What a gateway can be configured with, and what it then tells: some of it, and what there is without.
-const PROPERTIES: [(&str, &str); 22] = [
+const PROPERTIES: [(&str, &str); 27] = [
     ("xds.node.id: mine", "xds|node|id"),
     ("xds.node.cluster: mine", "xds|node|cluster"),
     ("xds.node.locality.region: mine", "xds|node|locality|region"),
@@ -74,6 +74,12 @@ const PROPERTIES: [(&str, &str); 22] = [
     ),
     ("metadata.filter_metadata['a.b'].c: 5", "metadata"),
     ("", "metadata|filter_metadata|other"),
+    ("filter_state['a.b']: mine", "filter_state|a.b"),
+    // What other filters leave is no property of the plugin's own.
+    ("filter_state['wasm.own']: theirs", "own"),
+    ("", "filter_state|wasm.own"),
+    ("filter_state.odd: 'ä 100%, %REQ(:path)%'", "filter_state|odd"),
+    ("", "filter_state|other"),
 ];
 
 #[test]

@@ -156,7 +156,7 @@ impl Listener {
             },
         });
         let plugins = self.chain.iter().map(|plugin| plugin.http_filter(folder));
-        let filters: Vec<_> = around.http_filter().into_iter().chain(plugins).chain([router]).collect();
+        let filters: Vec<_> = around.http_filters().chain(plugins).chain([router]).collect();
         json!({
             "name": "http",
             "typed_config": {

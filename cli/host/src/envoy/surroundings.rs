@@ -45,9 +45,12 @@ impl Route {
 }
 
 impl Surroundings {
-    /// The HTTP filter that stands for the others, which leave metadata with the stream; none where there is nothing to
-    /// leave.
-    pub(super) fn http_filter(&self) -> Option<Value> {
+    /// The HTTP filters that stand for the others, which leave metadata and states with the stream.
+    pub(super) fn http_filters(&self) -> impl Iterator<Item = Value> {
+        self.metadata_filter().into_iter().chain(self.state_filter())
+    }
+
+    fn metadata_filter(&self) -> Option<Value> {
         let left = |(name, value): (&Vec<u8>, &AttributeValue)| json!({"metadata_namespace": text(name), "value": value.json(), "allow_overwrite": true});
         let config = json!({
             "@type": extension_type("filters.http.set_metadata.v3.Config"),
@@ -55,6 +58,23 @@ impl Surroundings {
         });
         let is_needed = !self.dynamic_metadata.is_empty();
         is_needed.then(|| json!({"name": "set_metadata", "typed_config": config}))
+    }
+
+    fn state_filter(&self) -> Option<Value> {
+        let left = |(name, value): (&Vec<u8>, &String)| {
+            json!({
+                "object_key": text(name),
+                "factory_key": "envoy.string",
+                // The percent sign begins a command of the format.
+                "format_string": {"text_format_source": {"inline_string": value.replace('%', "%%")}},
+            })
+        };
+        let config = json!({
+            "@type": extension_type("filters.http.set_filter_state.v3.Config"),
+            "on_request_headers": self.filter_state.iter().map(left).collect::<Vec<_>>(),
+        });
+        let is_needed = !self.filter_state.is_empty();
+        is_needed.then(|| json!({"name": "set_filter_state", "typed_config": config}))
     }
 }
 

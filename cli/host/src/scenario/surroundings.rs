@@ -26,6 +26,13 @@ pub(super) fn surroundings(properties: &BTreeMap<String, Value>) -> (Surrounding
 fn place(around: &mut Surroundings, path: &[&[u8]], value: &AttributeValue) -> bool {
     match path {
         [b"metadata", b"filter_metadata", path @ ..] => put_metadata(&mut around.dynamic_metadata, path, value),
+        [b"filter_state", name] => match value {
+            AttributeValue::Bytes(text) => {
+                around.filter_state.insert(name.to_vec(), String::from_utf8_lossy(text).into_owned());
+                true
+            }
+            _ => false,
+        },
         [b"xds", path @ ..] => place_xds(around, path, value),
         _ => false,
     }
@@ -174,6 +181,8 @@ mod tests {
             "xds.route_metadata.filter_metadata.a: b",
             "metadata.filter_metadata: {a: b}",
             "'metadata': {a: b}",
+            "filter_state.a: 1",
+            "filter_state.a.b: c",
             "own: a",
         ] {
             assert_eq!(unplaced(path).len(), 1, "{path}");

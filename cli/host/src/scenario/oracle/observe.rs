@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ops::RangeInclusive,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -65,6 +66,7 @@ fn exchange(sent: &Sent, all: &[Sent], log: &[Entry], lines: &[LogLine], world: 
     let forwarded = sent.ended.as_ref().and_then(|ended| ended.upstream).and_then(|connection| {
         world.arrivals.iter().find(|arrival| arrival.cluster.is_none() && arrival.peer == connection)
     });
+    let meanwhile = sent.from..=sent.until;
     let response = sent.answered.response.as_ref().map(response_of);
     let ending = ending(sent, response.as_ref());
     Exchange {
@@ -72,8 +74,8 @@ fn exchange(sent: &Sent, all: &[Sent], log: &[Entry], lines: &[LogLine], world: 
         took: sent.answered.took,
         request: sent.request.whole(),
         forwarded: forwarded.map(|arrival| (request_of(&arrival.request), arrival.request.trailers.clone())),
-        callouts: alone.then(|| callouts(sent, log, world)).flatten(),
-        grpc_callouts: alone.then(|| grpc_callouts(sent, log, world)).flatten(),
+        callouts: alone.then(|| callouts(&meanwhile, log, world)).flatten(),
+        grpc_callouts: alone.then(|| grpc_callouts(&meanwhile, log, world)).flatten(),
         foreign_calls: None,
         details: match &ending {
             Some(Ending::Answered(local)) => local.details.clone(),
@@ -96,19 +98,19 @@ fn since_epoch(time: SystemTime) -> Duration {
 
 /// The callouts of a request that was alone under way, in the order in which they arrived; `None`: the plugin has made
 /// others too, or one of them has reached nobody.
-fn callouts(sent: &Sent, log: &[Entry], world: &World) -> Option<Vec<ObservedCallout>> {
-    let made = made(world.during(sent, log), &["http_call"])?;
-    let arrived = world.arrivals.iter().filter(|arrival| world.arrived_during(sent, arrival.at));
+fn callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World) -> Option<Vec<ObservedCallout>> {
+    let made = made(world.during(meanwhile, log), &["http_call"])?;
+    let arrived = world.arrivals.iter().filter(|arrival| meanwhile.contains(&world.time_of(arrival.at)));
     let callouts: Vec<_> = arrived.filter_map(|arrival| world.callout(arrival)).collect();
     (callouts.len() == made.len()).then_some(callouts)
 }
 
 /// The numbers of the gRPC callouts, likewise, but in the order in which they were made: those of one breath arrive in any.
 /// Envoy's log tells what has which size.
-fn grpc_callouts(sent: &Sent, log: &[Entry], world: &World) -> Option<Vec<usize>> {
-    let made = made(world.during(sent, log), &["grpc_call", "grpc_stream"])?;
+fn grpc_callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World) -> Option<Vec<usize>> {
+    let made = made(world.during(meanwhile, log), &["grpc_call", "grpc_stream"])?;
     let arrivals = world.grpc_arrivals.iter().enumerate();
-    let mut arrived: Vec<_> = arrivals.filter(|(_, arrival)| world.arrived_during(sent, arrival.at)).collect();
+    let mut arrived: Vec<_> = arrivals.filter(|(_, arrival)| meanwhile.contains(&world.time_of(arrival.at))).collect();
     let mut callouts = Vec::new();
     for call in made {
         let sizes = grpc_sizes(call)?;
@@ -152,14 +154,12 @@ impl World {
     }
 
     /// What the workers have logged while a request was under way.
-    fn during<'a>(&self, sent: &Sent, log: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
-        let (main_thread, meanwhile) = (self.main_thread, sent.from..=sent.until);
-        log.iter().filter(move |entry| entry.thread != main_thread && meanwhile.contains(&entry.at))
+    fn during<'a>(&self, meanwhile: &RangeInclusive<SystemTime>, log: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        log.iter().filter(move |entry| entry.thread != self.main_thread && meanwhile.contains(&entry.at))
     }
 
-    fn arrived_during(&self, sent: &Sent, at: Instant) -> bool {
-        let time = self.start_time + at.saturating_duration_since(self.start);
-        (sent.from..=sent.until).contains(&time)
+    fn time_of(&self, instant: Instant) -> SystemTime {
+        self.start_time + instant.saturating_duration_since(self.start)
     }
 
     fn callout(&self, arrival: &Arrival) -> Option<ObservedCallout> {
