@@ -140,15 +140,21 @@ const STRATEGIES: [(&str, u16, u16); 3] = [("close", 503, 503), ("open", 200, 20
 fn envoy_and_the_embedded_gateway_agree_on_the_plugins_scenarios() {
     let bench = Bench::new(&PLUGIN);
     let mut surprises = Vec::new();
-    let (mut count, mut only_virtual) = (0, 0);
+    let (mut count, mut only_virtual, mut callouts) = (0, 0, 0);
     for text in SCENARIOS {
         count += 1;
         match bench.run(text) {
             Ran::VirtualOnly => only_virtual += 1,
-            Ran::OnBoth(found, _) => surprises.extend(found),
+            Ran::OnBoth(found, real) => {
+                surprises.extend(found);
+                let told = real.requests.iter().flatten().filter_map(|exchange| exchange.callouts.as_ref());
+                callouts += told.map(Vec::len).sum::<usize>();
+            }
         }
     }
     assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
+    // Of every request that was alone under way, and whose service got them.
+    assert!(callouts >= 10, "Envoy tells {callouts} callouts");
     assert!(only_virtual * 3 < count, "{only_virtual} of {count} scenarios are virtual-only");
 }
 

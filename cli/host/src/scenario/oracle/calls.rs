@@ -1,4 +1,4 @@
-//! The callouts that a plugin makes, by Envoy's log, which tells who makes them, and of what they are made how much.
+//! The callouts that a plugin makes, by Envoy's log: on whose behalf, in which order, and of what size.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::envoy::Entry;
 struct Running<'a> {
     /// Its callbacks, the innermost last.
     callbacks: Vec<Callback<'a>>,
-    /// The last call of the plugin, with its arguments.
+    /// The last call of the plugin, such as `http_call(1, 2)`.
     call: &'a str,
 }
 
@@ -32,9 +32,24 @@ const OF_ROOTS: [&str; 9] = [
     "proxy_on_grpc_close",
 ];
 
-/// The successful calls of these functions of the host, with their arguments: `http_call(1, 2)`. `None`: some were made by
-/// the plugin itself, on behalf of no stream.
-pub(super) fn made<'a>(log: impl Iterator<Item = &'a Entry>, functions: &[&str]) -> Option<Vec<&'a str>> {
+/// Callouts in the order in which they were made, each with some sizes of what it was made of.
+pub(super) struct Made(Vec<Vec<usize>>);
+
+impl Made {
+    /// What has arrived, in this order: callouts of one breath arrive in any. `None`: the ones are not the others.
+    pub(super) fn in_order<T>(self, mut arrived: Vec<T>, sizes: impl Fn(&T) -> Vec<usize>) -> Option<Vec<T>> {
+        let mut ordered = Vec::new();
+        for made in self.0 {
+            let position = arrived.iter().position(|arrival| sizes(arrival) == made)?;
+            ordered.push(arrived.remove(position));
+        }
+        arrived.is_empty().then_some(ordered)
+    }
+}
+
+/// The successful calls of these functions of the host, with what those arguments say that are asked for. `None`: some were
+/// made by the plugin itself, on behalf of no stream.
+pub(super) fn made<'a>(log: impl Iterator<Item = &'a Entry>, functions: &[(&str, &[usize])]) -> Option<Made> {
     let (mut threads, mut made) = (BTreeMap::<u32, Running<'_>>::new(), Vec::new());
     for (thread, call) in log.filter_map(|entry| Some((entry.thread, entry.call()?))) {
         let running = threads.entry(thread).or_default();
@@ -50,19 +65,19 @@ pub(super) fn made<'a>(log: impl Iterator<Item = &'a Entry>, functions: &[&str])
             }
         } else if let Some(function) = call.strip_prefix("[vm<-host] env.proxy_")
             && let Some(function) = function.strip_suffix(" return: 0")
-            && functions.contains(&function)
+            && let Some((_, asked)) = functions.iter().find(|(name, _)| *name == function)
         {
             if running.callbacks.iter().any(|callback| OF_ROOTS.contains(&callback.name) && !callback.switched) {
                 return None;
             }
-            made.push(running.call);
+            let arguments = arguments(running.call)?;
+            made.push(asked.iter().map(|number| arguments.get(*number).copied()).collect::<Option<_>>()?);
         }
     }
-    Some(made)
+    Some(Made(made))
 }
 
-/// The arguments of a call.
-pub(super) fn arguments(call: &str) -> Option<Vec<usize>> {
+fn arguments(call: &str) -> Option<Vec<usize>> {
     let (_, arguments) = call.strip_suffix(')')?.split_once('(')?;
     arguments.split(", ").map(|argument| argument.parse().ok()).collect()
 }
@@ -71,7 +86,7 @@ pub(super) fn arguments(call: &str) -> Option<Vec<usize>> {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use super::{arguments, made};
+    use super::{Made, made};
     use crate::{abi::LogLevel, envoy::Entry};
 
     const HEADERS: &str = "[host->vm] proxy_on_request_headers(2, 8, 1)";
@@ -90,8 +105,8 @@ mod tests {
             text: (*text).to_owned(),
         };
         let entries: Vec<_> = calls.iter().map(entry).collect();
-        let made = made(entries.iter(), &["http_call"])?;
-        assert!(made.iter().all(|call| *call == "http_call(1, 2)"), "{made:?}");
+        let made = made(entries.iter(), &[("http_call", &[1])])?.0;
+        assert!(made.iter().all(|sizes| *sizes == [2]), "{made:?}");
         Some(made.len())
     }
 
@@ -109,8 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_numbers() {
-        assert_eq!(arguments("grpc_send(6, 100, 2, 0)"), Some(vec![6, 100, 2, 0]));
-        assert_eq!(arguments("grpc_send"), None);
+    fn what_arrives_is_put_into_the_order_in_which_it_was_made() {
+        let in_order = |arrived: &[&'static str]| {
+            let made = Made(vec![vec![1], vec![3], vec![1]]);
+            made.in_order(arrived.to_vec(), |text: &&str| vec![text.len()])
+        };
+        assert_eq!(in_order(&["abc", "a", "b"]), Some(vec!["a", "abc", "b"]));
+        for others in [&["a", "abc"][..], &["a", "ab", "b"], &["a", "abc", "b", "c"]] {
+            assert_eq!(in_order(others), None);
+        }
     }
 }

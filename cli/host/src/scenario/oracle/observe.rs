@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    calls::{arguments, made},
+    calls::made,
     ending::ending,
     grpc,
     run::{Seen, Sent},
@@ -96,45 +96,31 @@ fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The callouts of a request that was alone under way, in the order in which they arrived; `None`: the plugin has made
+/// The callouts of a request that was alone under way, in the order in which they were made; `None`: the plugin has made
 /// others too, or one of them has reached nobody.
 fn callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World) -> Option<Vec<ObservedCallout>> {
-    let made = made(world.during(meanwhile, log), &["http_call"])?;
     let arrived = world.arrivals.iter().filter(|arrival| meanwhile.contains(&world.time_of(arrival.at)));
-    let callouts: Vec<_> = arrived.filter_map(|arrival| world.callout(arrival)).collect();
-    (callouts.len() == made.len()).then_some(callouts)
+    let arrived: Vec<_> = arrived.filter_map(|arrival| world.callout(arrival)).collect();
+    let sizes = |callout: &ObservedCallout| vec![callout.cluster.len(), callout.request.body.len()];
+    // Behind each pointer stands a size: of the cluster's name, the headers, the body.
+    made(world.during(meanwhile, log), &[("http_call", &[1, 5])])?.in_order(arrived, sizes)
 }
 
-/// The numbers of the gRPC callouts, likewise, but in the order in which they were made: those of one breath arrive in any.
-/// Envoy's log tells what has which size.
+/// The numbers of the gRPC callouts, likewise.
 fn grpc_callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World) -> Option<Vec<usize>> {
-    let made = made(world.during(meanwhile, log), &["grpc_call", "grpc_stream"])?;
     let arrivals = world.grpc_arrivals.iter().enumerate();
-    let mut arrived: Vec<_> = arrivals.filter(|(_, arrival)| meanwhile.contains(&world.time_of(arrival.at))).collect();
-    let mut callouts = Vec::new();
-    for call in made {
-        let sizes = grpc_sizes(call)?;
-        let position = arrived.iter().position(|(_, arrival)| sizes_of(&arrival.callout) == sizes)?;
-        callouts.push(arrived.remove(position).0);
-    }
-    arrived.is_empty().then_some(callouts)
-}
-
-/// How long the names of service and method are, and the message of a call, as the plugin gives them: behind each pointer
-/// stands a size.
-fn grpc_sizes(call: &str) -> Option<(usize, usize, Option<usize>)> {
-    let arguments = arguments(call)?;
-    let size = |number: usize| arguments.get(number).copied();
-    let message = if call.starts_with("grpc_call(") { Some(size(9)?) } else { None };
-    Some((size(3)?, size(5)?, message))
-}
-
-fn sizes_of(callout: &ObservedGrpcCallout) -> (usize, usize, Option<usize>) {
-    let message = match &callout.sent {
-        GrpcMessages::Call(message) => Some(message.len()),
-        GrpcMessages::Stream(_) => None,
+    let arrived = arrivals.filter(|(_, arrival)| meanwhile.contains(&world.time_of(arrival.at))).collect();
+    let sizes = |(_, arrival): &(usize, &grpc::Arrival)| {
+        let ObservedGrpcCallout { service, method, sent, .. } = &arrival.callout;
+        let names = [service.len(), method.len()].into_iter();
+        match sent {
+            GrpcMessages::Call(message) => names.chain([message.len()]).collect(),
+            GrpcMessages::Stream(_) => names.collect(),
+        }
     };
-    (callout.service.len(), callout.method.len(), message)
+    // So here: of the cluster's name, the service's, the method's, the metadata, the message.
+    let made = made(world.during(meanwhile, log), &[("grpc_call", &[3, 5, 9]), ("grpc_stream", &[3, 5])])?;
+    Some(made.in_order(arrived, sizes)?.into_iter().map(|(number, _)| number).collect())
 }
 
 impl World {
