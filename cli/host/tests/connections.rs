@@ -140,6 +140,28 @@ fn either_side_may_reset_a_connection() {
 }
 
 #[test]
+fn what_was_sent_while_a_new_connection_was_held_is_lost_with_a_reset() {
+    let held = r#"(func (export "proxy_on_new_connection") (param i32) (result i32) (drop (call $ask)) (i32.const 1))
+        (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+            (drop (call $effective (i32.const 2)))
+            (drop (call $continue (i32.const 2))))
+        (func (export "proxy_on_downstream_data") (param i32 i32 i32) (result i32) (call $say (i32.const 7)) (i32.const 0))"#;
+    for (resets, reached) in [(false, "one"), (true, "")] {
+        let mut gateway = gateway(held);
+        let connection = gateway.connect(0);
+        gateway.transfer(connection, Side::Client, b"one", false);
+        if resets {
+            gateway.reset(connection, Side::Client);
+        }
+        gateway.run_until(gateway.now() + Duration::from_millis(50));
+        let passed = gateway.connection(connection).unwrap().clone();
+        assert_eq!(passed.ending, resets.then_some(Disconnection::Reset(Side::Client)));
+        assert_eq!(passed.to_upstream, got(reached.as_bytes(), false));
+        assert_eq!(said(&gateway.disconnect(connection)), "7");
+    }
+}
+
+#[test]
 fn a_trap_closes_every_connection_and_those_to_come() {
     let mut gateway =
         gateway(r#"(func (export "proxy_on_upstream_data") (param i32 i32 i32) (result i32) unreachable)"#);

@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use gwauthz_host::{
     Compiler, Disconnection, Module, Profile, Side,
-    scenario::{Failure, Observed, ObservedConnection, RunError, Scenario, record, run},
+    scenario::{Failure, Observed, ObservedBytes, ObservedConnection, RunError, Scenario, record, run},
 };
 
 /// A guest that asks `authz` about each new connection, and holds it until the reply, or for ever where that has a body. It
@@ -76,9 +76,9 @@ fn one(connection: &str) -> ObservedConnection {
 
 /// What reached client and upstream; `.` is the end.
 fn got(connection: &ObservedConnection) -> (String, String) {
-    let side = |received: &gwauthz_host::Received| {
+    let side = |received: &ObservedBytes| {
         let text = received.bytes.escape_ascii().to_string();
-        if received.ended { text + "." } else { text }
+        if received.ended == Some(true) { text + "." } else { text }
     };
     (side(&connection.to_client), side(&connection.to_upstream))
 }

@@ -42,7 +42,7 @@ pub(crate) fn ci(steps: &mut Steps) -> Result<(), Failed> {
     steps.run("formatting", &mut steps.cargo("fmt --all --check"))?;
     steps.run("lints", &mut steps.cargo("clippy --workspace --all-targets -- -D warnings"))?;
     wasm_target(steps)?;
-    let mut plugin = steps.cargo("clippy -p gwauthz-policy -p gwauthz-filter --target");
+    let mut plugin = steps.cargo("clippy -p gwauthz-jose -p gwauthz-policy -p gwauthz-filter --target");
     plugin.args([WASM, "--", "-D", "warnings"]);
     steps.run("lints of the plugin", &mut plugin)?;
     let deny = tools::cargo_deny(steps)?;

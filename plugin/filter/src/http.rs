@@ -1,77 +1,62 @@
 //! One request: holds it until the policy has decided, and answers it once.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
-use gwauthz_policy::{Answer, Callout, CalloutReply, Engine, Exchange, HeaderMutation, Permit, Request, Step};
+use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, HeaderMutation, Permit, Request, Step};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext},
     types::{Action, MapType},
 };
 
+use crate::shared::Shared;
+
 pub(crate) struct Http {
-    engine: Option<Rc<Engine>>,
-    exchange: Exchange,
+    id: u32,
+    /// Absent where there is no configuration.
+    shared: Option<Rc<Shared>>,
+    exchange: Rc<RefCell<Exchange>>,
 }
 
 impl Http {
-    pub(crate) fn new(engine: Option<Rc<Engine>>) -> Self {
-        Self { engine, exchange: Exchange::default() }
+    pub(crate) fn new(id: u32, shared: Option<Rc<Shared>>) -> Self {
+        Self { id, shared, exchange: Rc::new(RefCell::new(Exchange::new(id))) }
     }
 
     /// Nothing of a request that is not allowed may pass: under `allow_on_headers_stop_iteration` a body or trailers
     /// that continue would release the headers too.
     fn action(&self) -> Action {
-        if self.exchange.is_allowed() { Action::Continue } else { Action::Pause }
+        if self.exchange.borrow().is_allowed() { Action::Continue } else { Action::Pause }
     }
+}
 
-    fn call_out(&mut self, engine: &Engine, callout: &Callout) {
-        let headers = callout.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if hostcalls::dispatch_http_call(&callout.cluster, headers, None, Vec::new(), callout.timeout).is_err()
-            && let Some(Step::Deny(answer)) = self.exchange.handle_callout_reply(engine, CalloutReply::NotSent)
-        {
-            send(&answer);
+impl Drop for Http {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            self.exchange.borrow_mut().handle_end(&mut shared.engine());
+            shared.forget(self.id);
         }
     }
 }
 
 impl Context for Http {
     fn on_http_call_response(&mut self, _token: u32, headers: usize, _body: usize, _trailers: usize) {
-        let Some(engine) = self.engine.clone() else { return };
-        // Zero headers: the stream was reset. Maps of a reset callout are not to be read.
-        let status = if headers == 0 {
-            None
-        } else {
-            hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten()
-        };
-        let reply = status.as_deref().map_or(CalloutReply::Reset, CalloutReply::Status);
-        match self.exchange.handle_callout_reply(&engine, reply) {
-            Some(Step::Continue(permit)) => {
-                change(&permit);
-                // The client may have left meanwhile; then there is nothing to resume.
-                let _ = hostcalls::resume_http_request();
-            }
-            Some(Step::Deny(answer)) => send(&answer),
-            Some(Step::Callout(callout)) => self.call_out(&engine, &callout),
-            None => {}
+        if let Some(shared) = &self.shared {
+            take_reply(shared, self.id, &self.exchange, headers);
         }
     }
 }
 
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let (Some(engine), Ok(headers), Ok(now)) =
-            (self.engine.clone(), hostcalls::get_map_bytes(MapType::HttpRequestHeaders), hostcalls::get_current_time())
-        else {
+        let step = self.shared.as_ref().and_then(|shared| ask(shared, &self.exchange));
+        match (&self.shared, step) {
+            (_, Some(Step::Continue(permit))) => change(&permit),
+            (Some(shared), Some(step)) => carry_out(shared, self.id, &self.exchange, step),
             // No gateway gets here: it starts no stream without a configuration, and has headers and a clock.
-            let _ = hostcalls::send_http_response(500, Vec::new(), None);
-            return Action::Pause;
-        };
-        match self.exchange.handle_request(&engine, Request::new(&headers), now) {
-            Some(Step::Continue(permit)) => change(&permit),
-            Some(Step::Deny(answer)) => send(&answer),
-            Some(Step::Callout(callout)) => self.call_out(&engine, &callout),
-            None => {}
+            _ => {
+                let _ = hostcalls::send_http_response(500, Vec::new(), None);
+            }
         }
         self.action()
     }
@@ -83,6 +68,73 @@ impl HttpContext for Http {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         self.action()
     }
+}
+
+/// What the policy says to the request of the effective context.
+fn ask(shared: &Shared, exchange: &RefCell<Exchange>) -> Option<Step> {
+    let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).ok()?;
+    let now = hostcalls::get_current_time().ok()?;
+    let request = Request::new(&headers).with_source(&source);
+    exchange.borrow_mut().handle_request(&mut shared.engine(), request, now)
+}
+
+/// The client's address, without its port.
+fn source() -> Vec<u8> {
+    let mut address = hostcalls::get_property(vec!["source", "address"]).ok().flatten().unwrap_or_default();
+    if let Some(colon) = address.iter().rposition(|byte| *byte == b':') {
+        address.truncate(colon);
+    }
+    address
+}
+
+/// Goes on with a held request, whose context is the effective one: what it has waited for may have come.
+pub(crate) fn wake(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+    if let Some(step) = ask(shared, exchange) {
+        carry_out(shared, id, exchange, step);
+    }
+}
+
+/// Hands a callout's reply to the request that asked, whose context is the effective one.
+pub(crate) fn take_reply(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, headers: usize) {
+    // Zero headers: the stream was reset. Maps of a reset callout are not to be read.
+    let status = if headers == 0 {
+        None
+    } else {
+        hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten()
+    };
+    let reply = status.as_deref().map_or(CalloutReply::Reset, CalloutReply::Status);
+    let step = exchange.borrow_mut().handle_callout_reply(&mut shared.engine(), reply);
+    if let Some(step) = step {
+        carry_out(shared, id, exchange, step);
+    }
+}
+
+/// Does what the policy says to a request that is held.
+fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, step: Step) {
+    match step {
+        Step::Continue(permit) => {
+            change(&permit);
+            // The client may have left meanwhile; then there is nothing to resume.
+            let _ = hostcalls::resume_http_request();
+        }
+        Step::Deny(answer) => send(&answer),
+        Step::Callout(callout) => match dispatch(&callout) {
+            Some(token) => shared.called(token, id, exchange),
+            None => {
+                let step = exchange.borrow_mut().handle_callout_reply(&mut shared.engine(), CalloutReply::NotSent);
+                if let Some(Step::Deny(answer)) = step {
+                    send(&answer);
+                }
+            }
+        },
+        Step::Wait => shared.hold(id, exchange),
+    }
+}
+
+/// Sends a callout; gives the host's number for it.
+pub(crate) fn dispatch(callout: &Callout) -> Option<u32> {
+    let headers = callout.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    hostcalls::dispatch_http_call(&callout.cluster, headers, None, Vec::new(), callout.timeout).ok()
 }
 
 /// Changes the request as its permit says. It is held until then: its headers can be written.

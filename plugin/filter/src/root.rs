@@ -9,15 +9,27 @@ use proxy_wasm::{
     types::{BufferType, ContextType, LogLevel},
 };
 
-use crate::http::Http;
+use crate::{http::Http, shared::Shared};
 
-#[derive(Default)]
 pub(crate) struct Root {
+    id: u32,
     /// Absent until a configuration has been accepted: without one every request is refused.
-    engine: Option<Rc<Engine>>,
+    shared: Option<Rc<Shared>>,
 }
 
-impl Context for Root {}
+impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Self { id, shared: None }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        if let Some(shared) = &self.shared {
+            shared.handle_reply(token, headers, body);
+        }
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
@@ -28,7 +40,9 @@ impl RootContext for Root {
                     log(LogLevel::Warn, &format!("gwauthz: configuration: {warning}"));
                 }
                 log(LogLevel::Info, &format!("gwauthz {}: configured", env!("CARGO_PKG_VERSION")));
-                self.engine = Some(Rc::new(Engine::new(parsed.config)));
+                let shared = Rc::new(Shared::new(self.id, Engine::new(parsed.config)));
+                shared.schedule();
+                self.shared = Some(shared);
                 true
             }
             Err(errors) => {
@@ -38,8 +52,14 @@ impl RootContext for Root {
         }
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http::new(self.engine.clone())))
+    fn on_tick(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.handle_tick();
+        }
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http::new(context_id, self.shared.clone())))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -48,6 +68,6 @@ impl RootContext for Root {
 }
 
 /// Logs a line; a host that cannot log leaves nobody to tell.
-fn log(level: LogLevel, line: &str) {
+pub(crate) fn log(level: LogLevel, line: &str) {
     let _ = hostcalls::log(level, line);
 }

@@ -18,7 +18,8 @@ pub struct Answer {
     pub denial: Denial,
 }
 
-/// How long a client should wait before it asks again while the authorization service is away.
+/// How long a client should wait before it asks again while the authorization service or an issuer is away, or too much
+/// has failed.
 const RETRY_AFTER_SECONDS: &str = "5";
 
 impl Answer {
@@ -54,7 +55,8 @@ fn problem(denial: Denial, scopes: &[String]) -> Answer {
         Denial::RevokedByService | Denial::CrossOrigin | Denial::InsufficientScope | Denial::RequirementNotMet => {
             (403, "Forbidden")
         }
-        Denial::ServiceUnavailable | Denial::ServiceError => (503, "Service Unavailable"),
+        Denial::TooManyFailures => (429, "Too Many Requests"),
+        Denial::KeysUnavailable | Denial::ServiceUnavailable | Denial::ServiceError => (503, "Service Unavailable"),
     };
     let detail = match denial {
         Denial::AmbiguousPath => "the path can be read in more than one way",
@@ -80,7 +82,10 @@ fn problem(denial: Denial, scopes: &[String]) -> Answer {
         Denial::RevokedByService => "the token has been revoked",
         Denial::InsufficientScope => "the token lacks a scope that the request needs",
         Denial::RequirementNotMet => "the token lacks what the request needs",
-        Denial::ServiceUnavailable | Denial::ServiceError => "authorization is not available at the moment",
+        Denial::TooManyFailures => "too many tokens with invalid signatures",
+        Denial::KeysUnavailable | Denial::ServiceUnavailable | Denial::ServiceError => {
+            "authorization is not available at the moment"
+        }
     };
     let code = denial.code();
     let mut headers = vec![("content-type", Cow::Borrowed("application/problem+json"))];
@@ -90,7 +95,7 @@ fn problem(denial: Denial, scopes: &[String]) -> Answer {
         challenge.push_str(&format!(", scope=\"{}\"", scopes.join(" ")));
     }
     headers.extend(challenge.map(|challenge| ("www-authenticate", challenge.into())));
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         headers.push(("retry-after", RETRY_AFTER_SECONDS.into()));
     }
     // Every part is a constant of ours without characters that JSON escapes.
@@ -129,6 +134,8 @@ fn challenge(denial: Denial) -> Option<String> {
         | Denial::CrossOrigin
         | Denial::UnreadableHeader
         | Denial::RequirementNotMet
+        | Denial::TooManyFailures
+        | Denial::KeysUnavailable
         | Denial::ServiceUnavailable
         | Denial::ServiceError => return None,
     };
@@ -160,7 +167,8 @@ fn seed(denial: Denial) -> Answer {
         Denial::InsufficientScope => (403, "Forbidden: Insufficient scope\n"),
         Denial::RequirementNotMet => (403, "Forbidden: Requirement not met\n"),
         Denial::RevokedByService => (403, "Forbidden: Token has been revoked\n"),
-        Denial::ServiceUnavailable => (503, "Authorization service unavailable\n"),
+        Denial::TooManyFailures => (429, "Too Many Requests\n"),
+        Denial::KeysUnavailable | Denial::ServiceUnavailable => (503, "Authorization service unavailable\n"),
         Denial::ServiceError => (503, "Authorization service error\n"),
     };
     Answer { status, headers: Vec::new(), body: body.to_owned(), denial }
@@ -199,7 +207,7 @@ mod tests {
             assert!(answer.body.ends_with("}\n"));
             let has = |name: &str| answer.headers.iter().any(|(key, _)| *key == name);
             assert!(answer.status != 401 || has("www-authenticate"), "{denial:?}");
-            assert_eq!(answer.status == 503, has("retry-after"), "{denial:?}");
+            assert_eq!(matches!(answer.status, 429 | 503), has("retry-after"), "{denial:?}");
         }
     }
 

@@ -31,12 +31,7 @@ const AUTHORIZATION: &str = "authorization";
 impl Upstream {
     /// `None` where no authority is given and none can be taken from the cluster's name.
     pub(crate) fn new(cluster: &str, authority: Option<&str>, path: &str, timeout: Duration) -> Option<Self> {
-        // Istio names a cluster direction|port|subset|host.
-        let host = match cluster.split('|').collect::<Vec<_>>().as_slice() {
-            [_, _, _, host] => host,
-            _ => cluster,
-        };
-        let authority = authority.or_else(|| Self::is_authority(host).then_some(host))?;
+        let authority = authority.or(Self::host_of(cluster))?;
         Some(Self {
             cluster: cluster.to_owned(),
             authority: authority.to_owned(),
@@ -52,8 +47,13 @@ impl Upstream {
         Self { token_header: token_header.unwrap_or(self.token_header), forward, ..self }
     }
 
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
+    /// The host in a cluster's name; Istio calls it direction|port|subset|host.
+    pub(crate) fn host_of(cluster: &str) -> Option<&str> {
+        let host = match cluster.split('|').collect::<Vec<_>>().as_slice() {
+            [_, _, _, host] => host,
+            _ => cluster,
+        };
+        Self::is_authority(host).then_some(host)
     }
 
     /// Whether `text` can stand in `:authority` (RFC 3986, section 3.2, without user information).

@@ -49,15 +49,34 @@ pub enum Denial {
     InsufficientScope,
     /// The token lacks a role or a claim that a rule requires.
     RequirementNotMet,
+    /// Too many tokens of this source address had signatures that do not hold.
+    TooManyFailures,
+    /// The issuer's keys could not be fetched yet, or are too old.
+    KeysUnavailable,
     /// The authorization service could not be asked, or gave no verdict.
     ServiceUnavailable,
     /// The callout was reset before the service had replied.
     ServiceError,
 }
 
+/// Why a request is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// It stays.
+    Lasting(Denial),
+    /// What takes it away may be on its way. Who cannot wait denies the request for this.
+    Passing(Denial),
+}
+
+impl From<Denial> for Obstacle {
+    fn from(denial: Denial) -> Self {
+        Self::Lasting(denial)
+    }
+}
+
 impl Denial {
     /// Every denial, for tables and tests.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::AmbiguousPath,
         Self::MissingToken,
         Self::MalformedAuthorization,
@@ -81,6 +100,8 @@ impl Denial {
         Self::RevokedByService,
         Self::InsufficientScope,
         Self::RequirementNotMet,
+        Self::TooManyFailures,
+        Self::KeysUnavailable,
         Self::ServiceUnavailable,
         Self::ServiceError,
     ];
@@ -112,6 +133,8 @@ impl Denial {
             Self::RevokedByService => "revoked_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::RequirementNotMet => "requirement_not_met",
+            Self::TooManyFailures => "too_many_failures",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::ServiceUnavailable => "authorization_unavailable",
             Self::ServiceError => "authorization_error",
         }

@@ -1,14 +1,24 @@
 //! Who may have issued a token, and what must hold of one of theirs.
 
+mod failures;
+mod remote;
+mod verified;
+
 use std::time::{Duration, SystemTime};
 
 use crate::{
-    Denial,
+    Callout, Denial, Request,
+    denial::Obstacle,
+    fetch::FetchReply,
     jwk::JwkSet,
     jws::{Algorithm, Header},
     requirement::{Condition, all_hold},
     token::Token,
 };
+
+use failures::Failures;
+pub(crate) use remote::{JwksSource, RemoteKeys};
+use verified::VerifiedTokens;
 
 /// An issuer that is trusted: `issuers` of the configuration.
 #[derive(Clone, Debug)]
@@ -19,7 +29,7 @@ pub(crate) struct Issuer {
     pub(crate) audiences: Vec<String>,
     /// What its tokens may be signed with.
     pub(crate) algorithms: Vec<Algorithm>,
-    pub(crate) keys: JwkSet,
+    pub(crate) keys: KeySource,
     /// How far its clock and the gateway's may be apart.
     pub(crate) clock_skew: Duration,
     /// Claims that a token must have.
@@ -30,32 +40,134 @@ pub(crate) struct Issuer {
     pub(crate) max_lifetime: Option<Duration>,
 }
 
-/// Verifies a token: that a trusted issuer has signed it, for one of the audiences, and that it is in its time.
-pub(crate) fn verify(issuers: &[Issuer], token: &Token<'_>, now: SystemTime) -> Result<(), Denial> {
-    let name = token.text_claim("iss").ok_or(Denial::UnknownIssuer)?;
-    let issuer = issuers.iter().find(|issuer| issuer.name == name).ok_or(Denial::UnknownIssuer)?;
-    issuer.verify_signature(token)?;
-    issuer.check_claims(token, now)
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub(crate) enum KeySource {
+    /// The configuration has them.
+    Inline(JwkSet),
+    /// They are fetched.
+    Remote(JwksSource),
+}
+
+/// The trusted issuers, what is known of their keys, and the tokens that these have verified.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    issuers: Vec<(Issuer, Keys)>,
+    verified: VerifiedTokens,
+    failures: Failures,
+}
+
+#[derive(Debug)]
+enum Keys {
+    Fixed(JwkSet),
+    Remote(RemoteKeys),
+}
+
+impl Verifier {
+    /// `failures`: how many verifications may fail in a minute for one source address.
+    pub(crate) fn new(issuers: Vec<Issuer>, failures: u32) -> Self {
+        let with_keys = |issuer: Issuer| {
+            let keys = match &issuer.keys {
+                KeySource::Inline(set) => Keys::Fixed(set.clone()),
+                KeySource::Remote(source) => Keys::Remote(RemoteKeys::new(source.clone())),
+            };
+            (issuer, keys)
+        };
+        Self {
+            issuers: issuers.into_iter().map(with_keys).collect(),
+            verified: VerifiedTokens::default(),
+            failures: Failures::new(failures),
+        }
+    }
+
+    /// Whether no issuer is trusted: then nothing is verified here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.issuers.is_empty()
+    }
+
+    /// Verifies a token: that a trusted issuer has signed it, for one of the audiences, and that it is in its time.
+    pub(crate) fn verify(&mut self, token: &Token<'_>, request: Request<'_>, now: SystemTime) -> Result<(), Obstacle> {
+        let name = token.text_claim("iss").ok_or(Denial::UnknownIssuer)?;
+        let issuers = self.issuers.iter_mut().enumerate();
+        let (place, (issuer, keys)) =
+            issuers.into_iter().find(|(_, (issuer, _))| issuer.name == name).ok_or(Denial::UnknownIssuer)?;
+        let digest = VerifiedTokens::digest(token.text());
+        // The keys of an issuer may have become too old since.
+        let set = keys.set(now).ok_or(Obstacle::Passing(Denial::KeysUnavailable))?;
+        if !self.verified.contains(&digest, place) {
+            let Header { algorithm, kid } = Header::read(token.header()).map_err(|_| Denial::UnsupportedAlgorithm)?;
+            if !issuer.algorithms.contains(&algorithm) {
+                return Err(Denial::UnsupportedAlgorithm.into());
+            }
+            if set.candidates(algorithm, kid).next().is_none() {
+                return Err(keys.unknown_key(now));
+            }
+            let source = request.source();
+            if !self.failures.has_left(&source, now) {
+                return Err(Denial::TooManyFailures.into());
+            }
+            let (signed, signature) = token.signed();
+            let Some(key) =
+                set.candidates(algorithm, kid).find(|key| key.key().verify(algorithm, signed, signature).is_ok())
+            else {
+                self.failures.count(&source, now);
+                return Err(Denial::InvalidSignature.into());
+            };
+            self.verified.insert(digest, place, *key.thumbprint());
+        }
+        Ok(issuer.check_claims(token, now)?)
+    }
+
+    /// When a JWK Set is to be fetched next, if any is ever.
+    pub(crate) fn next_fetch(&self) -> Option<SystemTime> {
+        let remote = self.issuers.iter().filter_map(|(_, keys)| match keys {
+            Keys::Remote(keys) => Some(keys.due()),
+            Keys::Fixed(_) => None,
+        });
+        remote.map(|due| due.unwrap_or(SystemTime::UNIX_EPOCH)).min()
+    }
+
+    /// The JWK Sets that are to be fetched now, by the issuer's place.
+    pub(crate) fn fetches(&mut self, now: SystemTime) -> impl Iterator<Item = (usize, Callout)> {
+        self.issuers.iter_mut().enumerate().filter_map(move |(place, (_, keys))| match keys {
+            Keys::Remote(keys) => Some((place, keys.fetch(now)?)),
+            Keys::Fixed(_) => None,
+        })
+    }
+
+    /// Takes an issuer's JWK Set; gives what the log should say of it.
+    pub(crate) fn handle_reply(&mut self, place: usize, reply: FetchReply<'_>, now: SystemTime) -> Option<String> {
+        let (issuer, Keys::Remote(keys)) = self.issuers.get_mut(place)? else { return None };
+        match keys.handle_reply(reply, now) {
+            Ok(()) => {
+                let set = keys.set(now)?;
+                self.verified.keep(place, |kept| set.keys().iter().any(|key| key.thumbprint() == kept));
+                None
+            }
+            Err(reason) => Some(format!("the JWK Set of issuer {:?} was not taken: {}", issuer.name, reason?)),
+        }
+    }
+}
+
+impl Keys {
+    fn set(&self, now: SystemTime) -> Option<&JwkSet> {
+        match self {
+            Self::Fixed(set) => Some(set),
+            Self::Remote(keys) => keys.set(now),
+        }
+    }
+
+    /// What a token gets that none of the keys can have signed: the issuer may have a new one.
+    fn unknown_key(&mut self, now: SystemTime) -> Obstacle {
+        let may_come = match self {
+            Self::Remote(keys) => keys.ask_again(now),
+            Self::Fixed(_) => false,
+        };
+        if may_come { Obstacle::Passing(Denial::UnknownKey) } else { Obstacle::Lasting(Denial::UnknownKey) }
+    }
 }
 
 impl Issuer {
-    /// The key decides with what: `alg` of the token only picks among its keys.
-    fn verify_signature(&self, token: &Token<'_>) -> Result<(), Denial> {
-        let Header { algorithm, kid } = Header::read(token.header()).map_err(|_| Denial::UnsupportedAlgorithm)?;
-        if !self.algorithms.contains(&algorithm) {
-            return Err(Denial::UnsupportedAlgorithm);
-        }
-        let (signed, signature) = token.signed();
-        let mut outcome = Err(Denial::UnknownKey);
-        for candidate in self.keys.candidates(algorithm, kid) {
-            outcome = candidate.key().verify(algorithm, signed, signature).map_err(|_| Denial::InvalidSignature);
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        outcome
-    }
-
     /// What the issuer's tokens must state (RFC 7519, section 4.1). These claims are as trusted as the issuer.
     fn check_claims(&self, token: &Token<'_>, now: SystemTime) -> Result<(), Denial> {
         token.check_time(now, self.clock_skew)?;
@@ -77,3 +189,6 @@ impl Issuer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,28 @@
 //! A request as the gateway shows it: borrowed bytes.
 
-/// The headers of a request, pseudo-headers included.
-#[derive(Clone, Copy, Debug)]
+/// The headers of a request, pseudo-headers included, and who sent it.
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     headers: &'a [(String, Vec<u8>)],
+    source: Option<&'a dyn Fn() -> Vec<u8>>,
 }
 
 impl<'a> Request<'a> {
     /// A request with these headers, in the order in which they arrived, duplicates included.
     #[must_use]
     pub fn new(headers: &'a [(String, Vec<u8>)]) -> Self {
-        Self { headers }
+        Self { headers, source: None }
+    }
+
+    /// The same request, from the client at this address, of which few decisions need to know.
+    #[must_use]
+    pub fn with_source(self, address: &'a dyn Fn() -> Vec<u8>) -> Self {
+        Self { source: Some(address), ..self }
+    }
+
+    /// The address of the client, in whatever form; nothing where nobody knows it.
+    pub(crate) fn source(self) -> Vec<u8> {
+        self.source.map(|address| address()).unwrap_or_default()
     }
 
     /// Every value of the header `name`; names are compared without regard to case (RFC 9110, section 5.1).

@@ -1,6 +1,6 @@
 //! What a rule requires of the claims of a token.
 
-use crate::{Denial, Json, Object, json::member};
+use crate::{Denial, Json, Object};
 
 /// What has to stand in a token; without parts, nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,6 +99,12 @@ fn texts(claim: Option<&Json>) -> Vec<&str> {
         claim => claim.map(std::slice::from_ref).unwrap_or_default(),
     };
     items.iter().filter_map(|item| if let Json::String(text) = item { Some(text.as_str()) } else { None }).collect()
+}
+
+/// The only member called `name`: who reads the other of two decides otherwise.
+fn member<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
+    let mut called = members.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+    called.next().filter(|_| called.next().is_none())
 }
 
 #[cfg(test)]

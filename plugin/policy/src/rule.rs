@@ -4,10 +4,10 @@
 //! own. Where a rule only may match, it opens nothing, but what it requires must be met, so that no spelling slips past a
 //! stricter rule.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use crate::{
-    Denial, Request,
+    Denial, PermitReason, Request,
     host::{self, HostPattern},
     path::{self, AmbiguousPaths, Path, PathPattern},
     requirement::Requirement,
@@ -53,20 +53,18 @@ pub(crate) enum Fit {
 /// What the rules say about a request.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Ruling<'a> {
-    /// It needs no token.
-    Open,
+    /// It needs no token, for this reason.
+    Open(PermitReason),
     /// It needs a token that meets all of these.
     Protected(Vec<&'a Requirement>),
 }
 
-/// What of a request rules look at, in normal form.
-#[derive(Debug)]
+/// What of a request rules look at, in normal form; what few rules look at once one does.
 pub(crate) struct Target<'a> {
-    /// `None` where it cannot be told.
-    host: Option<Cow<'a, str>>,
-    /// `None` where it cannot be told.
-    method: Option<&'a [u8]>,
+    request: Request<'a>,
     path: Path<'a>,
+    host: OnceCell<Option<Cow<'a, str>>>,
+    method: OnceCell<Option<&'a [u8]>>,
 }
 
 /// Headers by which frameworks take another method than the request's own.
@@ -89,7 +87,7 @@ impl Rules {
         for rule in &self.0 {
             match (rule.conditions.fit(target, &loose), &rule.auth) {
                 (Fit::No, _) | (Fit::Maybe, Auth::None) => {}
-                (Fit::Yes, Auth::None) if requirements.is_empty() => return Ok(Ruling::Open),
+                (Fit::Yes, Auth::None) if requirements.is_empty() => return Ok(Ruling::Open(PermitReason::Bypass)),
                 (Fit::Yes, Auth::None) => break,
                 (Fit::Maybe, Auth::Required(requirement)) => requirements.push(requirement),
                 (Fit::Yes, Auth::Required(requirement)) => {
@@ -110,12 +108,14 @@ impl Conditions {
             // What goes through CONNECT may be for any path.
             (Some(_), Path::Ambiguous | Path::Absent) => Fit::Maybe,
         };
-        path.min(self.method_fit(target.method)).min(self.host_fit(target.host.as_deref()))
+        if path == Fit::No { path } else { path.min(self.method_fit(target)).min(self.host_fit(target)) }
     }
 
-    fn host_fit(&self, host: Option<&str>) -> Fit {
-        match host {
-            _ if self.hosts.is_empty() => Fit::Yes,
+    fn host_fit(&self, target: &Target<'_>) -> Fit {
+        if self.hosts.is_empty() {
+            return Fit::Yes;
+        }
+        match target.host() {
             None => Fit::Maybe,
             Some(host) if self.hosts.iter().any(|pattern| pattern.matches(host)) => Fit::Yes,
             Some(_) => Fit::No,
@@ -123,11 +123,13 @@ impl Conditions {
     }
 
     /// Methods have case (RFC 9110, section 9.1), which some upstreams do not mind.
-    fn method_fit(&self, method: Option<&[u8]>) -> Fit {
+    fn method_fit(&self, target: &Target<'_>) -> Fit {
+        if self.methods.is_empty() {
+            return Fit::Yes;
+        }
         let any =
             |same: fn(&[u8], &[u8]) -> bool, method| self.methods.iter().any(|name| same(name.as_bytes(), method));
-        match method {
-            _ if self.methods.is_empty() => Fit::Yes,
+        match target.method() {
             None => Fit::Maybe,
             Some(method) if any(|one, other| one == other, method) => Fit::Yes,
             Some(method) if any(<[u8]>::eq_ignore_ascii_case, method) => Fit::Maybe,
@@ -154,15 +156,27 @@ fn covers_all<T>(wide: &[T], narrow: &[T], covers: impl Fn(&T, &T) -> bool) -> b
 
 impl<'a> Target<'a> {
     pub(crate) fn read(request: Request<'a>) -> Self {
-        let method = if METHOD_OVERRIDES.iter().any(|name| request.has(name)) { None } else { request.only(":method") };
-        Self { host: request.only(":authority").and_then(host::normal), method, path: Path::parse(request.path()) }
+        Self { request, path: Path::parse(request.path()), host: OnceCell::new(), method: OnceCell::new() }
+    }
+
+    /// `None` where it cannot be told.
+    fn host(&self) -> Option<&str> {
+        self.host.get_or_init(|| self.request.only(":authority").and_then(host::normal)).as_deref()
+    }
+
+    /// `None` where it cannot be told.
+    fn method(&self) -> Option<&'a [u8]> {
+        *self.method.get_or_init(|| {
+            let overridden = METHOD_OVERRIDES.iter().any(|name| self.request.has(name));
+            if overridden { None } else { self.request.only(":method") }
+        })
     }
 
     /// Whether a browser asks, without credentials, if it may send a request of another origin's page (Fetch standard,
     /// section 3.3.2).
-    pub(crate) fn is_preflight(&self, request: Request<'_>) -> bool {
-        let given = |name| request.only(name).is_some_and(|value| !value.is_empty());
-        self.method == Some(b"OPTIONS") && given("origin") && given("access-control-request-method")
+    pub(crate) fn is_preflight(&self) -> bool {
+        let given = |name| self.request.only(name).is_some_and(|value| !value.is_empty());
+        self.method() == Some(b"OPTIONS") && given("origin") && given("access-control-request-method")
     }
 }
 

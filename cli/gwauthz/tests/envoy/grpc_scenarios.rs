@@ -84,6 +84,13 @@ const GUEST: &str = r#"(module
       (global.set $talks (i32.eq (local.get $kind) (i32.const 116)))
       (i32.const 1))
 
+    ;; A call of the method `Service`, which the connection does not wait for.
+    (func (export "proxy_on_new_connection") (param $context i32) (result i32)
+      (global.set $heap (i32.const 65536))
+      (global.set $left (i32.const 0))
+      (call $call (i32.const 1024) (i32.const 5) (i32.const 1044) (i32.const 7) (i32.const 2))
+      (i32.const 0))
+
     (func (export "proxy_on_grpc_receive_initial_metadata") (param i32 i32 i32)
       (call $say (i32.const 105) (local.get 2) (i32.const 0) (i32.const 0))
       (call $say_value (i32.const 4) (i32.const 1090) (i32.const 3)))
@@ -198,6 +205,27 @@ steps:
   - request: {path: /d, times: 3, expect: {ending: served, grpcCallouts: [{message: au}, {message: a}]}}
 ";
     let found = differences(text);
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
+}
+
+#[test]
+#[ignore = "needs Envoy: run `cargo xtask test`"]
+fn envoy_and_the_embedded_gateway_agree_on_grpc_callouts_of_connections() {
+    let text = "
+name: gRPC callouts of connections
+plugin: {}
+gateway: {properties: {xds.node.id: mine}}
+grpcServices: [{cluster: authz, method: Service, answer: {reply: {message: yes, delay: 20ms}}}]
+steps:
+  - connection:
+      client: [send: a, wait: 150ms]
+      times: 2
+      expect: {upstream: {text: a}, callouts: [], grpcCallouts: [{method: Service, message: au}], logsContain: [m3yes]}
+  - expect: {callouts: {authz: 2}}
+";
+    let (mut found, real) = run_guest(GUEST, text);
+    let untold = real.connections.iter().flatten().filter(|connection| connection.grpc_callouts.is_none());
+    found.extend(untold.map(|connection| format!("Envoy does not tell the gRPC callouts of {connection:?}")));
     assert!(found.is_empty(), "{}", found.join("\n\n"));
 }
 

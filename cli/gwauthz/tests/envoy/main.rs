@@ -8,6 +8,7 @@
 )]
 
 mod chains;
+mod connections;
 mod embedded;
 mod gateway;
 mod grpc;

@@ -49,7 +49,7 @@ impl Drop for RealEnvoy {
 pub(crate) fn start(listeners: Vec<Listener>, clusters: &[(&str, SocketAddr)]) -> Result<Envoy, EnvoyError> {
     let cluster = |(name, address): &(&str, SocketAddr)| {
         let name = (*name).to_owned();
-        Cluster { stat_name: name.clone(), http2: name == GRPC_CLUSTER, name, address: *address }
+        Cluster { stat_name: name.clone(), http2: name == GRPC_CLUSTER, names_client: false, name, address: *address }
     };
     let clusters = clusters.iter().map(cluster).collect();
     let bootstrap = Bootstrap { workers: 1, listeners, clusters, surroundings: configured() };

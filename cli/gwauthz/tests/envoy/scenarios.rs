@@ -260,27 +260,27 @@ fn logged<'a>(observed: &'a Observed, exchange: &Exchange) -> Vec<&'a str> {
 }
 
 /// A module on both hosts.
-struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     oracle: Oracle,
     file: &'a Path,
     module: Module,
 }
 
-enum Ran {
+pub(crate) enum Ran {
     VirtualOnly,
     /// Expectations that do not hold, and differences; and what was seen on Envoy.
     OnBoth(Vec<String>, Box<Observed>),
 }
 
 impl<'a> Bench<'a> {
-    fn new(file: &'a Path) -> Self {
+    pub(crate) fn new(file: &'a Path) -> Self {
         let oracle = Oracle::find(Some(program().path())).expect("envoy");
         let bytes = fs::read(file).expect("read the module");
         let module = Compiler::new(None).expect("a compiler").compile(&bytes).expect("a module");
         Self { oracle, file, module }
     }
 
-    fn run(&self, text: &str) -> Ran {
+    pub(crate) fn run(&self, text: &str) -> Ran {
         let scenario = Scenario::read(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let embedded = self.embedded(&scenario);
         let mut found = failures(&scenario, "the embedded gateway", &embedded);

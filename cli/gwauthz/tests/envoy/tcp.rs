@@ -2,8 +2,7 @@
 
 use std::{
     fs, io,
-    io::{Read as _, Write as _},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex},
     thread,
@@ -12,7 +11,7 @@ use std::{
 
 use gwauthz_host::{
     Compiler, ConnectionId, Gateway, GatewayConfig, Plugin, Side, VirtualClock, World,
-    envoy::{Listener, Protocol},
+    envoy::{Listener, Peer, Protocol, Service},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -28,7 +27,6 @@ use crate::{
 enum Step {
     Sends(&'static str),
     Ends,
-    /// The gateway has sent it something that it has not read: so closing the connection resets it.
     Resets,
 }
 
@@ -82,13 +80,15 @@ fn envoy_and_the_embedded_gateway_make_the_same_calls_on_connections() {
 
 /// The calls of Envoy's only worker and what was logged there, then what each side of each connection got.
 pub(crate) fn real(module: &Path) -> Vec<String> {
-    let upstream = Upstream::start().expect("an upstream");
+    let got_by_upstream = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&got_by_upstream);
+    let upstream = Service::start_tcp(move |peer| serve(peer, &shared)).expect("an upstream");
     let listener = Listener { protocol: Protocol::Tcp, ..listener("tcp", module, &json!({}), false) };
-    let envoy = RealEnvoy::start(vec![listener], &[("upstream", upstream.address)]);
+    let envoy = RealEnvoy::start(vec![listener], &[("upstream", upstream.address())]);
     let mut got = Vec::new();
     for steps in CONNECTIONS {
         let to_client = client(envoy.listener("tcp"), steps).expect("a connection");
-        got.push(received(&to_client, &std::mem::take(&mut *upstream.got.lock().expect("no panic"))));
+        got.push(received(&to_client, &std::mem::take(&mut *got_by_upstream.lock().expect("no panic"))));
     }
     calls_of(&envoy, CONNECTIONS.len()).into_iter().chain(got).collect()
 }
@@ -100,73 +100,44 @@ fn received(to_client: &[u8], to_upstream: &[u8]) -> String {
 
 /// Takes the steps of a client; what it got.
 fn client(gateway: SocketAddr, steps: &[Step]) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&gateway, PATIENCE)?;
-    stream.set_read_timeout(Some(MOMENT))?;
+    let mut peer = Peer::connect(gateway)?;
     for step in steps {
         match step {
-            // The gateway may have closed the connection.
-            Step::Sends(text) => drop(stream.write_all(text.as_bytes())),
-            Step::Ends => drop(stream.shutdown(Shutdown::Write)),
+            Step::Sends(text) => peer.send(text.as_bytes()),
+            Step::Ends => peer.end(),
             Step::Resets => {
-                drop(stream);
+                peer.reset();
                 thread::sleep(MOMENT);
                 return Ok(Vec::new());
             }
         }
         thread::sleep(MOMENT);
     }
-    let mut got = Vec::new();
     // It ends with the connection, or by waiting.
-    let _ = stream.read_to_end(&mut got);
-    Ok(got)
+    peer.wait(MOMENT, |received| received.ended);
+    Ok(peer.received().bytes.clone())
 }
 
 /// The upstream on loopback.
-struct Upstream {
-    address: SocketAddr,
-    got: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Upstream {
-    fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let got = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&got);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream, &shared).ok());
-            }
-        });
-        Ok(Self { address, got })
-    }
-}
-
-fn serve(mut stream: TcpStream, got: &Mutex<Vec<u8>>) -> io::Result<()> {
-    let mut buffer = [0; 1024];
+fn serve(mut peer: Peer, got: &Mutex<Vec<u8>>) {
+    let mut seen = 0;
     loop {
-        // To close a connection without having read it resets it.
-        let size = stream.peek(&mut buffer)?;
-        let bytes = &buffer[..size];
-        got.lock().expect("no panic").extend(bytes);
-        let reaction = reaction(bytes);
-        if size == 0 {
+        peer.wait(PATIENCE, |received| received.bytes.len() > seen || received.ended);
+        let new = peer.received().bytes[seen..].to_vec();
+        seen += new.len();
+        got.lock().expect("no panic").extend(&new);
+        if new.is_empty() {
             thread::sleep(APART);
-            return Ok(());
+            return;
         }
-        if matches!(reaction, Reaction::Resets) {
-            return Ok(());
-        }
-        stream.read_exact(&mut buffer[..size])?;
-        match reaction {
-            Reaction::Sends(text) => stream.write_all(text.as_bytes())?,
+        match reaction(&new) {
+            Reaction::Sends(text) => peer.send(text.as_bytes()),
             Reaction::SendsLast(text) => {
-                stream.write_all(text.as_bytes())?;
+                peer.send(text.as_bytes());
                 thread::sleep(APART);
-                return Ok(());
+                return;
             }
-            Reaction::Resets => {}
+            Reaction::Resets => return peer.reset(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The access log: what Envoy says of each stream once it has ended.
+//! The access log: what Envoy says of each stream, and of each TCP connection, once it has ended.
 
 use std::{io, net::SocketAddr, path::Path};
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::tail::Tail;
 
-/// A stream that has ended.
+/// A stream, or a TCP connection, that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Ended {
     /// The client's address.
@@ -16,12 +16,17 @@ pub struct Ended {
     /// The status that the client got, 0 for none.
     #[serde(default)]
     pub status: u16,
-    /// Response code details: who answered, and why.
-    #[serde(default)]
-    pub details: String,
+    /// Response code details: who answered, and why; none of a TCP connection.
+    pub details: Option<String>,
     /// Response flags, such as `NFCF`; `-` for none.
     #[serde(default)]
     pub flags: String,
+    /// Why Envoy closed the connection to the client, such as `wasm_downstream_close`, where it says so.
+    pub close_reason: Option<String>,
+    /// How the connection to the client was closed, such as `RemoteReset` by a client that reset it.
+    pub client_close: Option<String>,
+    /// The same of the connection to the upstream.
+    pub upstream_close: Option<String>,
 }
 
 /// Reads an access log that is still being written.
@@ -40,15 +45,16 @@ impl AccessLog {
         Ok(Self { file: Tail::open(path)?, ended: Vec::new() })
     }
 
-    /// The stream of the client at this address, if it has ended.
+    /// Takes out the stream of the client at this address, if it has ended. Addresses are used again: what is not taken
+    /// would be mistaken for a later one.
     ///
     /// # Errors
     /// Fails where the file cannot be read.
-    pub fn of(&mut self, client: SocketAddr) -> io::Result<Option<&Ended>> {
+    pub fn take(&mut self, client: SocketAddr) -> io::Result<Option<Ended>> {
         for line in self.file.lines()? {
             self.ended.push(serde_json::from_slice(&line)?);
         }
-        // Addresses are used again: the latest stream is the one that is asked for.
-        Ok(self.ended.iter().rev().find(|ended| ended.client == client))
+        let at = self.ended.iter().rposition(|ended| ended.client == client);
+        Ok(at.map(|at| self.ended.swap_remove(at)))
     }
 }

@@ -47,7 +47,7 @@ pub enum Protocol {
     /// HTTP.
     #[default]
     Http,
-    /// Bytes, which a TCP proxy hands on. Plugins cannot be updated, and there is no access log.
+    /// Bytes, which a TCP proxy hands on.
     Tcp,
 }
 
@@ -65,7 +65,7 @@ pub struct Plugin {
     /// What becomes of requests once it has trapped.
     pub failure_policy: FailurePolicy,
     /// Whether it can be given another configuration while it runs; with the first one refused, requests are then answered
-    /// 500, where else Envoy does not start.
+    /// 500 and connections closed, where else Envoy does not start.
     pub updatable: bool,
 }
 
@@ -92,6 +92,8 @@ pub struct Cluster {
     pub address: SocketAddr,
     /// Whether it speaks HTTP/2, as gRPC wants it, instead of HTTP/1.1.
     pub http2: bool,
+    /// Whether each connection begins with a line that names the client (PROXY protocol, version 1).
+    pub names_client: bool,
 }
 
 /// The port of tcpmux (RFC 1078), on which nothing listens.
@@ -115,25 +117,37 @@ impl Bootstrap {
             },
         })
     }
+
+    /// The plugins that are configured from a file of their own, and what their chains speak.
+    pub(super) fn updatable(&self) -> impl Iterator<Item = (&Plugin, Protocol)> {
+        let listeners = self.listeners.iter();
+        let plugins = listeners.flat_map(|one| one.chain.iter().map(|plugin| (plugin, one.protocol)));
+        plugins.filter(|(plugin, _)| plugin.updatable)
+    }
 }
 
 impl Listener {
     fn json(&self, folder: &Path, around: &Surroundings) -> Value {
         let filters = match self.protocol {
             Protocol::Http => json!([self.http_connection_manager(folder, around)]),
-            Protocol::Tcp => self.tcp_chain(),
+            Protocol::Tcp => self.tcp_chain(folder),
         };
-        json!({
+        let mut listener = json!({
             "name": self.name,
             "traffic_direction": around.listener.traffic_direction(),
             "metadata": metadata(&around.listener.metadata),
             "address": socket(ANY_PORT),
             "filter_chains": [{"name": around.listener.filter_chain, "filters": filters}],
-        })
+        });
+        if self.protocol == Protocol::Tcp {
+            // That of the TCP proxy says nothing of connections that never come to it.
+            put(&mut listener, "access_log", json!([access_log(folder)]));
+        }
+        listener
     }
 
-    fn tcp_chain(&self) -> Value {
-        let plugins = self.chain.iter().map(Plugin::network_filter);
+    fn tcp_chain(&self, folder: &Path) -> Value {
+        let plugins = self.chain.iter().map(|plugin| plugin.filter(self.protocol, folder));
         let proxy = json!({
             "name": "tcp_proxy",
             "typed_config": {
@@ -155,7 +169,7 @@ impl Listener {
                 "suppress_envoy_headers": true,
             },
         });
-        let plugins = self.chain.iter().map(|plugin| plugin.http_filter(folder));
+        let plugins = self.chain.iter().map(|plugin| plugin.filter(self.protocol, folder));
         let filters: Vec<_> = around.http_filters().chain(plugins).chain([router]).collect();
         json!({
             "name": "http",
@@ -173,47 +187,58 @@ impl Listener {
     }
 }
 
+impl Protocol {
+    /// What Envoy calls the filters of its chain.
+    pub(super) fn filter(self) -> &'static str {
+        match self {
+            Self::Http => "http_filter",
+            Self::Tcp => "network_filter",
+        }
+    }
+
+    fn plugin_type(self) -> String {
+        extension_type(match self {
+            Self::Http => "filters.http.wasm.v3.Wasm",
+            Self::Tcp => "filters.network.wasm.v3.Wasm",
+        })
+    }
+}
+
 impl Plugin {
     /// In a chain. An updatable one is configured from a file, which may change: Istio delivers plugins likewise, by the
     /// extension discovery service.
-    fn http_filter(&self, folder: &Path) -> Value {
+    fn filter(&self, protocol: Protocol, folder: &Path) -> Value {
         if !self.updatable {
-            return json!({"name": self.name, "typed_config": self.http_config()});
+            return json!({"name": self.name, "typed_config": self.typed_config(protocol)});
         }
         json!({
             "name": self.name,
             "config_discovery": {
-                "config_source": {"path_config_source": {"path": self.discovery_file(folder)}},
-                "type_urls": [extension_type("filters.http.wasm.v3.Wasm")],
+                "config_source": {"path_config_source": {"path": self.discovery_file(protocol, folder)}},
+                "type_urls": [protocol.plugin_type()],
             },
         })
     }
 
     /// The file that it is configured from.
-    pub(super) fn discovery_file(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("{}.ecds.json", self.name))
+    pub(super) fn discovery_file(&self, protocol: Protocol, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.{}.ecds.json", self.name, protocol.filter()))
     }
 
     /// What the file says; Envoy takes each `version` once.
-    pub(super) fn discovery(&self, version: u32) -> Value {
+    pub(super) fn discovery(&self, protocol: Protocol, version: u32) -> Value {
         json!({
             "version_info": version.to_string(),
             "resources": [{
                 "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
                 "name": self.name,
-                "typed_config": self.http_config(),
+                "typed_config": self.typed_config(protocol),
             }],
         })
     }
 
-    fn http_config(&self) -> Value {
-        json!({"@type": extension_type("filters.http.wasm.v3.Wasm"), "config": self.config()})
-    }
-
-    /// In front of a TCP proxy.
-    fn network_filter(&self) -> Value {
-        let typed_config = json!({"@type": extension_type("filters.network.wasm.v3.Wasm"), "config": self.config()});
-        json!({"name": self.name, "typed_config": typed_config})
+    fn typed_config(&self, protocol: Protocol) -> Value {
+        json!({"@type": protocol.plugin_type(), "config": self.config()})
     }
 
     fn config(&self) -> Value {
@@ -245,7 +270,7 @@ impl Cluster {
         } else {
             json!({"http_protocol_options": {"enable_trailers": true}})
         };
-        json!({
+        let mut cluster = json!({
             "name": self.name,
             "alt_stat_name": self.stat_name,
             "metadata": metadata(&around.route.cluster_metadata),
@@ -265,11 +290,21 @@ impl Cluster {
                     "explicit_http_config": protocol,
                 },
             },
-        })
+        });
+        if self.names_client {
+            let raw = json!({"@type": extension_type("transport_sockets.raw_buffer.v3.RawBuffer")});
+            let named = json!({
+                "@type": extension_type("transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"),
+                "config": {"version": "V1"},
+                "transport_socket": {"name": "raw_buffer", "typed_config": raw},
+            });
+            put(&mut cluster, "transport_socket", json!({"name": "proxy_protocol", "typed_config": named}));
+        }
+        cluster
     }
 }
 
-/// A line of JSON for each stream that has ended: [`super::Ended`].
+/// A line of JSON for each stream or connection that has ended: [`super::Ended`].
 fn access_log(folder: &Path) -> Value {
     json!({
         "name": "file",
@@ -282,9 +317,18 @@ fn access_log(folder: &Path) -> Value {
                 "status": "%RESPONSE_CODE%",
                 "details": "%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%",
                 "flags": "%RESPONSE_FLAGS%",
+                "close_reason": "%DOWNSTREAM_LOCAL_CLOSE_REASON%",
+                "client_close": "%DOWNSTREAM_DETECTED_CLOSE_TYPE%",
+                "upstream_close": "%UPSTREAM_DETECTED_CLOSE_TYPE%",
             }},
         },
     })
+}
+
+fn put(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
 }
 
 fn socket(address: SocketAddr) -> Value {

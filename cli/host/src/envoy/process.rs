@@ -1,25 +1,21 @@
-//! Envoy's process, and the folder that it has to itself.
+//! Envoy's process.
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, Permissions},
     io,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use tempfile::TempDir;
-
 use super::{
-    access::AccessLog,
     admin::Admin,
-    bootstrap::{Bootstrap, Plugin},
-    log::{FORMAT, LogReader},
+    bootstrap::{Bootstrap, Plugin, Protocol},
+    folder::Folder,
+    log::FORMAT,
     program::Program,
 };
 
@@ -31,6 +27,8 @@ pub struct Envoy {
     folder: Folder,
     admin: Admin,
     listeners: BTreeMap<String, SocketAddr>,
+    /// The plugins that can be updated, each once a protocol.
+    updatable: Vec<(String, Protocol)>,
     updates: AtomicU32,
 }
 
@@ -41,10 +39,6 @@ struct Process {
     /// Holds the guard of [`GUARDED`] off.
     guard: Option<ChildStdin>,
 }
-
-/// A private folder: configuration, log, access log. Removed with this value, unless it is kept.
-#[derive(Debug)]
-pub struct Folder(TempDir);
 
 /// Why there is no running Envoy.
 #[derive(Debug, thiserror::Error)]
@@ -136,12 +130,19 @@ impl Envoy {
     /// # Errors
     /// Where Envoy takes no notice of it within 20 s.
     pub fn update(&self, plugin: &Plugin) -> Result<bool, EnvoyError> {
-        let before = self.updates(&plugin.name)?;
         let version = self.updates.fetch_add(1, Ordering::Relaxed) + 1;
-        self.folder.put_discovery(plugin, version).map_err(io_error("write envoy's configuration"))?;
+        let verdicts: Vec<_> =
+            self.protocols(&plugin.name).map(|protocol| self.update_on(plugin, protocol, version)).collect();
+        // One that is there twice is tried once: Envoy keeps in mind what came of it.
+        verdicts.into_iter().try_fold(true, |all, accepted| Ok(all && accepted?))
+    }
+
+    fn update_on(&self, plugin: &Plugin, protocol: Protocol, version: u32) -> Result<bool, EnvoyError> {
+        let before = self.updates(&plugin.name, protocol)?;
+        self.folder.put_discovery(plugin, protocol, version).map_err(io_error("write envoy's configuration"))?;
         let deadline = Instant::now() + UPDATE;
         loop {
-            let now = self.updates(&plugin.name)?;
+            let now = self.updates(&plugin.name, protocol)?;
             if now != before {
                 return Ok(now.0 != before.0);
             }
@@ -157,12 +158,18 @@ impl Envoy {
     /// # Errors
     /// Where Envoy does not say.
     pub fn has_accepted(&self, plugin: &str) -> Result<bool, EnvoyError> {
-        self.updates(plugin).map(|(accepted, _)| accepted > 0)
+        let mut counts = self.protocols(plugin).map(|protocol| self.updates(plugin, protocol));
+        counts.try_fold(true, |all, count| Ok(all && count?.0 > 0))
+    }
+
+    /// What the chains speak that a plugin is in.
+    fn protocols<'a>(&'a self, plugin: &'a str) -> impl Iterator<Item = Protocol> + 'a {
+        self.updatable.iter().filter(move |(name, _)| name == plugin).map(|(_, protocol)| *protocol)
     }
 
     /// How many configurations of a plugin were accepted, and how many refused.
-    fn updates(&self, plugin: &str) -> Result<(u64, u64), EnvoyError> {
-        let prefix = format!("extension_config_discovery.http_filter.{plugin}.");
+    fn updates(&self, plugin: &str, protocol: Protocol) -> Result<(u64, u64), EnvoyError> {
+        let prefix = format!("extension_config_discovery.{}.{plugin}.", protocol.filter());
         let stats = self.admin.stats(&prefix).map_err(io_error("ask envoy for its statistics"))?;
         let value = |name: &str| stats.get(name).copied().unwrap_or_default();
         Ok((value("update_success"), value("update_rejected")))
@@ -182,7 +189,8 @@ impl Envoy {
         let mut child = command.spawn().map_err(io_error("start envoy"))?;
         let process = Process { guard: child.stdin.take(), child };
         let admin = Admin::at(&folder.file("admin"));
-        Ok(Self { process, folder, admin, listeners: BTreeMap::new(), updates: AtomicU32::new(0) })
+        let updatable = bootstrap.updatable().map(|(plugin, protocol)| (plugin.name.clone(), protocol)).collect();
+        Ok(Self { process, folder, admin, listeners: BTreeMap::new(), updatable, updates: AtomicU32::new(0) })
     }
 
     /// Waits until it serves.
@@ -224,70 +232,6 @@ impl Drop for Process {
     }
 }
 
-impl Folder {
-    fn new() -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("gwauthz-envoy-").permissions(Permissions::from_mode(0o700)).tempdir().map(Self)
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Envoy's log.
-    ///
-    /// # Errors
-    /// Fails where it cannot be opened.
-    pub fn log(&self) -> io::Result<LogReader> {
-        LogReader::open(&self.file("log"))
-    }
-
-    /// The whole text of Envoy's log; what is no UTF-8 is replaced.
-    #[must_use]
-    pub fn log_text(&self) -> String {
-        fs::read(self.file("log")).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
-    }
-
-    /// The access log.
-    ///
-    /// # Errors
-    /// Fails where it cannot be opened.
-    pub fn access_log(&self) -> io::Result<AccessLog> {
-        AccessLog::open(&self.file("access"))
-    }
-
-    /// Leaves the folder where it is, for somebody to look at; gives its path.
-    pub fn keep(&mut self) -> PathBuf {
-        self.0.disable_cleanup(true);
-        self.path().to_owned()
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.path().join(name)
-    }
-
-    /// Writes what Envoy starts from; gives the log that it is to write.
-    fn prepare(&self, bootstrap: &Bootstrap) -> io::Result<File> {
-        fs::write(self.file("bootstrap.json"), bootstrap.json(self.path()).to_string())?;
-        let plugins = bootstrap.listeners.iter().flat_map(|listener| &listener.chain);
-        for plugin in plugins.filter(|plugin| plugin.updatable) {
-            self.put_discovery(plugin, 0)?;
-        }
-        // There before Envoy is, so that it can be read at any time.
-        File::create(self.file("access"))?;
-        File::create(self.file("log"))
-    }
-
-    /// Puts a plugin's configuration where Envoy looks for it: it takes notice of a file that is moved there.
-    fn put_discovery(&self, plugin: &Plugin, version: u32) -> io::Result<()> {
-        let new = self.file("discovery.new");
-        fs::write(&new, plugin.discovery(version).to_string())?;
-        fs::rename(new, plugin.discovery_file(self.path()))
-    }
-}
-
 fn io_error(doing: &'static str) -> impl Fn(io::Error) -> EnvoyError {
     move |source| EnvoyError::Io { doing, source }
 }
@@ -302,12 +246,11 @@ fn last_lines(log: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::{
-        fs,
-        os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+        os::unix::process::ExitStatusExt as _,
         process::{Command, Stdio},
     };
 
-    use super::{Folder, GUARDED};
+    use super::GUARDED;
 
     fn guarded(program: &[&str]) -> std::process::Child {
         Command::new("sh").args(["-c", GUARDED, "x"]).args(program).stdin(Stdio::piped()).spawn().unwrap()
@@ -325,19 +268,5 @@ mod tests {
         let mut process = guarded(&["sh", "-c", "sleep 0.3; exit 7"]);
         std::io::Write::write_all(&mut process.stdin.take().unwrap(), b"\n").unwrap();
         assert_eq!(process.wait().unwrap().code(), Some(7));
-    }
-
-    #[test]
-    fn nobody_else_may_enter_the_folder() {
-        let folder = Folder::new().unwrap();
-        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o700);
-        let path = folder.path().to_owned();
-        drop(folder);
-        assert!(!path.exists());
-        let mut folder = Folder::new().unwrap();
-        let path = folder.keep();
-        drop(folder);
-        assert!(path.exists());
-        fs::remove_dir(path).unwrap();
     }
 }

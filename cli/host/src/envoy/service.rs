@@ -1,4 +1,5 @@
-//! A service on loopback that reacts to requests as it is told: an authorization service, or the upstream.
+//! A service on loopback that reacts to requests as it is told, or to the bytes of a connection: an authorization service, or
+//! the upstream.
 
 use std::{
     io::{self, BufReader, Write as _},
@@ -11,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::message::{Message, Role};
+use super::{
+    message::{Message, Role},
+    peer::Peer,
+};
 
 /// A request that has arrived.
 #[derive(Clone, Debug)]
@@ -46,23 +50,35 @@ pub struct Service {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Service {
-    /// Listens on a free port of loopback.
+    /// Listens on a free port of loopback for requests.
     ///
     /// # Errors
     /// Fails where no port can be listened on.
     pub fn start(react: impl Fn(Received) -> Reaction + Send + Sync + 'static) -> io::Result<Self> {
+        Self::listen(move |stream| serve(&stream, &react))
+    }
+
+    /// Listens on a free port of loopback for connections, which `converse` has.
+    ///
+    /// # Errors
+    /// Fails where no port can be listened on.
+    pub fn start_tcp(converse: impl Fn(Peer) + Send + Sync + 'static) -> io::Result<Self> {
+        Self::listen(move |stream| Peer::of(stream).map(&converse))
+    }
+
+    fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let stopped = Arc::new(AtomicBool::new(false));
-        let (stop, react) = (Arc::clone(&stopped), Arc::new(react));
+        let (stop, serve) = (Arc::clone(&stopped), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                let react = Arc::clone(&react);
+                let serve = Arc::clone(&serve);
                 // A peer that goes away in mid-message is what some scenarios are about.
-                thread::spawn(move || serve(&stream, &*react).ok());
+                thread::spawn(move || serve(stream).ok());
             }
         });
         Ok(Self { address, stopped })

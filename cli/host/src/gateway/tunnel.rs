@@ -214,6 +214,12 @@ impl Worker {
         for arrival in merged(unseen.unwrap_or_default()) {
             self.arrive(number, arrival);
         }
+        // The gateway finds the reset as it reads what was sent before, which has not gone on by then.
+        if let Some(Tunnel { connection, .. }) = self.tunnels.get_mut(&number)
+            && connection.ending == Some(Disconnection::Reset(Side::Client))
+        {
+            connection.to_upstream = Received::default();
+        }
     }
 
     /// Closes a connection that both sides have ended; the gateway closes it unless the client's end came last, and found

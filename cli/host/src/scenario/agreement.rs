@@ -3,13 +3,16 @@
 use std::fmt::Debug;
 
 use crate::{
+    gateway::Disconnection,
     headers::HeaderMap,
     world::{HttpRequest, HttpResponse},
 };
 
 use super::{
-    format::EndingName,
-    observed::{Exchange, GrpcMessages, Observed, ObservedCallout, ObservedGrpcCallout},
+    format::{ConnectionEnding, EndingName},
+    observed::{
+        Exchange, GrpcMessages, Observed, ObservedBytes, ObservedCallout, ObservedConnection, ObservedGrpcCallout,
+    },
 };
 
 /// What Envoy adds behind the plugin, to responses, to callouts and to what it forwards, and what differs from run to run.
@@ -41,11 +44,16 @@ pub fn differences(embedded: &Observed, envoy: &Observed) -> Vec<String> {
         for (number, (embedded, envoy)) in embedded.iter().zip(envoy).enumerate() {
             let name = format!("request {}.{}", step + 1, number + 1);
             let (ours, theirs) = (Side::of(embedded, on_embedded), Side::of(envoy, on_envoy));
-            for ((what, embedded), (_, envoy)) in ours.facts(embedded).into_iter().zip(theirs.facts(envoy)) {
-                if let (Some(embedded), Some(envoy)) = (embedded, envoy) {
-                    found.compare(&format!("{name}, {what}"), embedded, envoy);
-                }
-            }
+            found.facts(&name, ours.facts(embedded), theirs.facts(envoy));
+        }
+    }
+    let counts = |observed: &Observed| observed.connections.iter().map(Vec::len).collect::<Vec<_>>();
+    found.compare("how often connections were opened", counts(embedded), counts(envoy));
+    for (step, (embedded, envoy)) in embedded.connections.iter().zip(&envoy.connections).enumerate() {
+        for (number, (embedded, envoy)) in embedded.iter().zip(envoy).enumerate() {
+            let name = format!("connection {}.{}", step + 1, number + 1);
+            let (ours, theirs) = (Side::of_bytes(on_embedded), Side::of_bytes(on_envoy));
+            found.facts(&name, ours.connection_facts(embedded), theirs.connection_facts(envoy));
         }
     }
     for (number, (embedded, envoy)) in embedded.states.iter().zip(&envoy.states).enumerate() {
@@ -58,7 +66,19 @@ pub fn differences(embedded: &Observed, envoy: &Observed) -> Vec<String> {
 #[derive(Default)]
 struct Found(Vec<String>);
 
+/// A part that is compared, as lines of text; `None`: this host cannot tell.
+type Fact = (&'static str, Option<Vec<String>>);
+
 impl Found {
+    /// What only one of them can tell is left out.
+    fn facts<const N: usize>(&mut self, name: &str, embedded: [Fact; N], envoy: [Fact; N]) {
+        for ((what, embedded), (_, envoy)) in embedded.into_iter().zip(envoy) {
+            if let (Some(embedded), Some(envoy)) = (embedded, envoy) {
+                self.compare(&format!("{name}, {what}"), embedded, envoy);
+            }
+        }
+    }
+
     fn compare<T: Debug + PartialEq>(&mut self, what: &str, embedded: T, envoy: T) {
         if embedded != envoy {
             let shown = |value: T| format!("{value:?}").chars().take(SHOWN).collect::<String>();
@@ -80,8 +100,32 @@ impl<'a> Side<'a> {
         Self { observed, own: sent.collect::<Vec<_>>().join("\n") }
     }
 
-    /// What is compared of an exchange, as lines of text; `None`: this host cannot tell.
-    fn facts(&self, exchange: &Exchange) -> [(&'static str, Option<Vec<String>>); 9] {
+    /// Bytes hold no request.
+    fn of_bytes(observed: &'a Observed) -> Self {
+        Self { observed, own: String::new() }
+    }
+
+    fn connection_facts(&self, connection: &ObservedConnection) -> [Fact; 7] {
+        let ObservedConnection { to_client, to_upstream, ending, callouts, grpc_callouts, .. } = connection;
+        let bytes = |to: &ObservedBytes| Some(vec![self.text(&to.bytes)]);
+        let word = ConnectionEnding::of(ending.as_ref()).word();
+        let by = match ending {
+            Some(Disconnection::Reset(side)) => format!("{side:?}"),
+            _ => String::new(),
+        };
+        let ended = |to: &ObservedBytes| to.ended.map(|ended| vec![ended.to_string()]);
+        [
+            ("what the client got", bytes(to_client)),
+            ("whether the upstream's end reached the client", ended(to_client)),
+            ("what the upstream got", bytes(to_upstream)),
+            ("whether the client's end reached the upstream", ended(to_upstream)),
+            ("ending", Some(vec![word.to_owned(), by])),
+            ("callouts", callouts.as_ref().map(|callouts| self.callouts(callouts))),
+            ("gRPC callouts", grpc_callouts.as_ref().map(|numbers| self.grpc_callouts(numbers))),
+        ]
+    }
+
+    fn facts(&self, exchange: &Exchange) -> [Fact; 9] {
         let response = exchange.response.as_ref();
         let forwarded = exchange.forwarded.as_ref();
         let fields =
@@ -106,13 +150,7 @@ impl<'a> Side<'a> {
             ),
             ("trailers at the upstream", fields(forwarded.map(|(_, trailers)| trailers))),
             ("callouts", exchange.callouts.as_ref().map(|callouts| self.callouts(callouts))),
-            (
-                "gRPC callouts",
-                exchange.grpc_callouts.as_ref().map(|numbers| {
-                    let callouts = numbers.iter().filter_map(|number| self.observed.grpc_callouts.get(*number));
-                    callouts.map(|callout| self.grpc_callout(callout)).collect()
-                }),
-            ),
+            ("gRPC callouts", exchange.grpc_callouts.as_ref().map(|numbers| self.grpc_callouts(numbers))),
         ]
     }
 
@@ -121,6 +159,11 @@ impl<'a> Side<'a> {
             [vec![callout.cluster.clone()], self.message(&callout.request)].concat().join("\n")
         };
         callouts.iter().map(one).collect()
+    }
+
+    fn grpc_callouts(&self, numbers: &[usize]) -> Vec<String> {
+        let callouts = numbers.iter().filter_map(|number| self.observed.grpc_callouts.get(*number));
+        callouts.map(|callout| self.grpc_callout(callout)).collect()
     }
 
     fn grpc_callout(&self, callout: &ObservedGrpcCallout) -> String {
@@ -167,9 +210,9 @@ mod tests {
 
     use super::differences;
     use crate::{
-        gateway::Ending,
+        gateway::{Disconnection, Ending, Side},
         headers::HeaderMap,
-        scenario::{Exchange, GrpcMessages, Observed, ObservedGrpcCallout},
+        scenario::{Exchange, GrpcMessages, Observed, ObservedBytes, ObservedConnection, ObservedGrpcCallout},
         world::{HttpRequest, HttpResponse},
     };
 
@@ -215,6 +258,55 @@ mod tests {
             let found = parts(change);
             assert!(found.first().is_some_and(|first| first.starts_with(expected)), "{found:?}");
         }
+    }
+
+    fn connected(change: impl Fn(&mut ObservedConnection)) -> Observed {
+        let got = |text: &str| ObservedBytes { bytes: text.into(), ended: Some(true) };
+        let mut connection = ObservedConnection {
+            at: Duration::ZERO,
+            took: Duration::ZERO,
+            to_client: got("to the client"),
+            to_upstream: got("to the upstream"),
+            ending: Some(Disconnection::Ended),
+            callouts: Some(Vec::new()),
+            grpc_callouts: None,
+            foreign_calls: None,
+            logs: None,
+        };
+        change(&mut connection);
+        Observed { connections: vec![vec![connection]], ..Observed::default() }
+    }
+
+    #[test]
+    fn connections_are_compared() {
+        let plain = connected(|_| ());
+        let parts = |change: fn(&mut ObservedConnection)| differences(&plain, &connected(change));
+        for untold in [
+            |_: &mut ObservedConnection| (),
+            |one: &mut ObservedConnection| one.took = Duration::from_secs(1),
+            |one: &mut ObservedConnection| (one.to_client.ended, one.to_upstream.ended) = (None, None),
+            |one: &mut ObservedConnection| one.callouts = None,
+        ] {
+            assert_eq!(parts(untold), Vec::<String>::new());
+        }
+        type Change = fn(&mut ObservedConnection);
+        let changes: [(Change, &str); 5] = [
+            (|one| one.to_client.bytes.push(b'!'), "what the client got: embedded [\"to the client\"], Envoy"),
+            (
+                |one| one.to_upstream.bytes.clear(),
+                "what the upstream got: embedded [\"to the upstream\"], Envoy [\"\"]",
+            ),
+            (|one| one.to_client.ended = Some(false), "whether the upstream's end reached the client: embedded"),
+            (|one| one.to_upstream.ended = Some(false), "whether the client's end reached the upstream: embedded"),
+            (|one| one.ending = None, "ending: embedded [\"ended\", \"\"], Envoy [\"held\", \"\"]"),
+        ];
+        for (change, expected) in changes {
+            let found = parts(change);
+            assert!(found.len() == 1 && found[0].starts_with(&format!("connection 1.1, {expected}")), "{found:?}");
+        }
+        let resets = |side| connected(move |one| one.ending = Some(Disconnection::Reset(side)));
+        assert_eq!(differences(&resets(Side::Client), &resets(Side::Upstream)).len(), 1);
+        assert_eq!(differences(&plain, &Observed::default()).len(), 1);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::{rc::Rc, time::Duration};
 
+use crate::gateway::Received;
+
 use super::{
     content::message_bytes,
     format::{TcpAct, TcpConnection},
@@ -17,6 +19,23 @@ pub(super) enum Act {
     End,
     Reset,
 }
+
+/// One side of a connection.
+pub(super) struct Speaker {
+    acts: Rc<[Act]>,
+    /// How many of them it has done.
+    done: usize,
+    /// It does nothing before this.
+    pub(super) ready_at: Duration,
+    /// It sends nothing before this.
+    quiet_until: Duration,
+    /// How much of what has arrived it has waited for, and how much it has looked through in vain since then, in bytes.
+    seen: usize,
+    looked_through: usize,
+}
+
+/// How long Envoy's TCP proxy keeps a connection on which nothing happens (`idle_timeout`).
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl TcpConnection {
     /// What the client does, to its end.
@@ -52,8 +71,53 @@ impl Act {
     }
 }
 
+impl Speaker {
+    pub(super) fn new(acts: Rc<[Act]>, now: Duration) -> Self {
+        Self { acts, done: 0, ready_at: now, quiet_until: Duration::ZERO, seen: 0, looked_through: 0 }
+    }
+
+    /// Keeps it from sending, ending and resetting for so long. Sockets do not keep apart what is sent at once.
+    pub(super) fn keep_quiet(&mut self, now: Duration, time: Duration) {
+        self.quiet_until = now + time;
+    }
+
+    /// Whether it lets time pass.
+    pub(super) fn waits(&self, now: Duration) -> bool {
+        self.ready_at > now || self.quiet_until > now
+    }
+
+    /// What it does now, given what has `arrived`; `None`: it waits.
+    pub(super) fn next_act(&mut self, now: Duration, arrived: &Received) -> Option<Act> {
+        if self.ready_at > now {
+            return None;
+        }
+        let act = self.acts.get(self.done)?;
+        match act {
+            Act::Receive(wanted) => {
+                if arrived.bytes.len() <= self.looked_through {
+                    return None;
+                }
+                let from = self.seen.max(self.looked_through.saturating_sub(wanted.len()));
+                match find(&arrived.bytes, from, wanted) {
+                    Some(seen) => (self.seen, self.looked_through) = (seen, 0),
+                    None => {
+                        self.looked_through = arrived.bytes.len();
+                        return None;
+                    }
+                }
+            }
+            Act::AwaitEnd if !arrived.ended => return None,
+            Act::Wait(time) => self.ready_at = now.saturating_add(*time),
+            Act::Send(_) | Act::End | Act::Reset if self.quiet_until > now => return None,
+            Act::Send(_) | Act::AwaitEnd | Act::End | Act::Reset => {}
+        }
+        self.done += 1;
+        Some(act.clone())
+    }
+}
+
 /// Where `wanted` ends in what was received from `seen` on; `None`: it has not arrived.
-pub(super) fn find(received: &[u8], seen: usize, wanted: &[u8]) -> Option<usize> {
+fn find(received: &[u8], seen: usize, wanted: &[u8]) -> Option<usize> {
     let unseen = received.get(seen..)?;
     let at = unseen.windows(wanted.len().max(1)).position(|window| window == wanted)?;
     Some(seen + at + wanted.len())

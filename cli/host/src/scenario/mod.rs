@@ -41,7 +41,9 @@ pub use format::{
     RequestExpectation, Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection,
     Token, TrapSetup, Update, UpstreamExpectation,
 };
-pub use observed::{Exchange, GrpcMessages, Observed, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State};
+pub use observed::{
+    Exchange, GrpcMessages, Observed, ObservedBytes, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State,
+};
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
 pub use place::Place;
 pub use read::{MAX_SCENARIO_BYTES, ScenarioError};

@@ -71,9 +71,9 @@ pub struct ObservedConnection {
     /// How long it took until it was closed, or given up.
     pub took: Duration,
     /// What the client got.
-    pub to_client: Received,
+    pub to_client: ObservedBytes,
     /// What reached the upstream.
-    pub to_upstream: Received,
+    pub to_upstream: ObservedBytes,
     /// How it was closed; `None`: it was held.
     pub ending: Option<Disconnection>,
     /// The callouts that it caused, in the order in which they were made; `None` where the host cannot tell.
@@ -84,6 +84,21 @@ pub struct ObservedConnection {
     pub foreign_calls: Option<Vec<usize>>,
     /// Which lines of [`Observed::logs`] were logged meanwhile; `None` where the host cannot tell.
     pub logs: Option<Range<usize>>,
+}
+
+/// What one side of a TCP connection got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObservedBytes {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Whether the other side's end has reached it too; `None` where the host cannot tell.
+    pub ended: Option<bool>,
+}
+
+impl From<Received> for ObservedBytes {
+    fn from(Received { bytes, ended }: Received) -> Self {
+        Self { bytes, ended: Some(ended) }
+    }
 }
 
 /// A callout that was made.

@@ -58,20 +58,20 @@ enum Fate {
 fuzz_target!(|script: &[u8]| {
     let Some((choice, script)) = script.split_first() else { return };
     let (config, bypassed) = CONFIGS[usize::from(*choice) % CONFIGS.len()];
-    let engine = Engine::new(Config::from_slice(config.as_bytes()).expect("the configurations are valid").config);
+    let mut engine = Engine::new(Config::from_slice(config.as_bytes()).expect("the configurations are valid").config);
     let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
 
     let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut exchange = Exchange::default();
+    let mut exchange = Exchange::new(1);
     let mut fate = Fate::Open;
     for line in script.split(|byte| *byte == b'\n') {
         let (word, rest) = line.split_at(line.iter().position(|byte| *byte == b' ').unwrap_or(line.len()));
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
         let step = match word {
-            b">" => exchange.handle_request(&engine, Request::new(&headers), now),
-            b"<" => exchange.handle_callout_reply(&engine, CalloutReply::Status(rest)),
-            b"reset" => exchange.handle_callout_reply(&engine, CalloutReply::Reset),
-            b"unsent" => exchange.handle_callout_reply(&engine, CalloutReply::NotSent),
+            b">" => exchange.handle_request(&mut engine, Request::new(&headers), now),
+            b"<" => exchange.handle_callout_reply(&mut engine, CalloutReply::Status(rest)),
+            b"reset" => exchange.handle_callout_reply(&mut engine, CalloutReply::Reset),
+            b"unsent" => exchange.handle_callout_reply(&mut engine, CalloutReply::NotSent),
             b"token" => {
                 headers.push(("authorization".to_owned(), token(rest)));
                 continue;
@@ -83,6 +83,7 @@ fuzz_target!(|script: &[u8]| {
         };
         fate = match step {
             None => fate,
+            Some(Step::Wait) => panic!("nothing to wait for"),
             Some(Step::Callout(callout)) => {
                 assert_eq!(fate, Fate::Open, "asked a second time");
                 let is_text = |text: &str| !text.contains(char::is_control);

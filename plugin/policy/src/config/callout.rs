@@ -20,10 +20,15 @@ pub(super) struct Callout<'a> {
     pub(super) forward: Forward,
 }
 
+/// What [`authority`] accepts.
+pub(super) const AUTHORITY: &str = r"^[0-9A-Za-z\-._~:\[\]]+$";
+/// What is missing where a cluster's name has no host.
+pub(super) const NO_HOST: &str = "a host name, since none can be taken from `cluster`";
+
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "authority",
-        value: Value::Text { pattern: r"^[0-9A-Za-z\-._~:\[\]]+$" },
+        value: Value::Text { pattern: AUTHORITY },
         default: None,
         about: "The `:authority` of the request to the service. Default: the host in the cluster's name; required where that \
                 has none.",
@@ -99,7 +104,7 @@ impl<'a> Callout<'a> {
     }
 }
 
-fn authority(json: &Json) -> Result<&str, Refusal> {
+pub(super) fn authority(json: &Json) -> Result<&str, Refusal> {
     let text = non_empty(json)?;
     if Upstream::is_authority(text) {
         Ok(text)

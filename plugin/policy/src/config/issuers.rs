@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
-use crate::{Json, issuer::Issuer, jwk::JwkSet, jws::Algorithm};
+use crate::{
+    Json,
+    callout::Upstream,
+    fetch::Origin,
+    issuer::{Issuer, JwksSource, KeySource},
+    jwk::JwkSet,
+    jws::Algorithm,
+};
 
 use super::{
-    IssueKind, claims,
-    keys::{Key, NON_EMPTY, Value},
-    non_empty,
+    IssueKind,
+    callout::{AUTHORITY, NO_HOST, authority},
+    claims,
+    keys::{Key, NON_EMPTY, PATH, Value},
+    non_empty, path,
     reader::{Issues, Reader, Refusal, list, string},
 };
 
@@ -39,14 +48,10 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "jwks",
-        value: Value::Object(&[Key {
-            name: "inline",
-            value: Value::Any,
-            default: None,
-            about: "A JWK Set (RFC 7517): `{keys: […]}`. Keys for encryption, private and unknown ones are left out.",
-        }]),
+        value: Value::Object(JWKS),
         default: None,
-        about: "Required. Its public keys.",
+        about: "Required. Its public keys: `inline`, or fetched from a `cluster`. Until the first have come, requests wait for \
+                them, as long as `timeout` says; then they are denied with 503.",
     },
     Key {
         name: "algorithms",
@@ -80,11 +85,54 @@ pub(super) const KEYS: &[Key] = &[
     },
 ];
 
-/// `None` only where `issues` then holds an error.
-pub(super) fn read(written: &[Reader<'_>], issues: &mut Issues) -> Vec<Issuer> {
+const JWKS: &[Key] = &[
+    Key {
+        name: "inline",
+        value: Value::Any,
+        default: None,
+        about: "A JWK Set (RFC 7517): `{keys: […]}`. Keys for encryption, private and unknown ones are left out.",
+    },
+    Key {
+        name: "cluster",
+        value: Value::Text { pattern: NON_EMPTY },
+        default: None,
+        about: "The Envoy cluster that serves the JWK Set; TLS is the cluster's business.",
+    },
+    Key {
+        name: "path",
+        value: Value::Text { pattern: PATH },
+        default: Some(r#""/.well-known/jwks.json""#),
+        about: "Where in `cluster` it is.",
+    },
+    Key {
+        name: "authority",
+        value: Value::Text { pattern: AUTHORITY },
+        default: None,
+        about: "The `:authority` of the request for it. Default: the host in the cluster's name; required where that has none.",
+    },
+    Key {
+        name: "refresh",
+        value: Value::Duration(Duration::from_secs(10)..=Duration::from_secs(24 * 60 * 60)),
+        default: Some(r#""5m""#),
+        about: "How often it is fetched. A token with a key that is not in it has it fetched at once, at most every 5 s.",
+    },
+    Key {
+        name: "staleFor",
+        value: Value::Duration(Duration::ZERO..=Duration::from_secs(7 * 24 * 60 * 60)),
+        default: Some(r#""1h""#),
+        about: "How long the last good one still counts once its refresh fails.",
+    },
+];
+
+const DEFAULT_JWKS_PATH: &str = "/.well-known/jwks.json";
+const DEFAULT_REFRESH: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_STALE_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// `timeout`: how long a fetch may take. `None` only where `issues` then holds an error.
+pub(super) fn read(written: &[Reader<'_>], timeout: Duration, issues: &mut Issues) -> Vec<Issuer> {
     let mut issuers: Vec<Issuer> = Vec::new();
     for reader in written {
-        match issuer(reader, issues) {
+        match issuer(reader, timeout, issues) {
             Some(issuer) if issuers.iter().any(|other| other.name == issuer.name) => {
                 reader.refuse("issuer", Refusal::not_allowed(&issuer.name, "each issuer once"), issues);
             }
@@ -94,26 +142,16 @@ pub(super) fn read(written: &[Reader<'_>], issues: &mut Issues) -> Vec<Issuer> {
     issuers
 }
 
-fn issuer(reader: &Reader<'_>, issues: &mut Issues) -> Option<Issuer> {
+fn issuer(reader: &Reader<'_>, timeout: Duration, issues: &mut Issues) -> Option<Issuer> {
     let name = reader.required("issuer", "the issuer's name", issues, non_empty);
     let audiences = reader.required("audiences", "whom tokens are for", issues, audiences);
     let keys = match reader.object("jwks", issues) {
-        Some(jwks) => {
-            let keys = jwks.required("inline", "a JWK Set", issues, |json| {
-                JwkSet::from_json(json.clone()).map_err(|error| Refusal::not_allowed(json.kind(), error.to_string()))
-            });
-            jwks.finish(issues);
-            keys
-        }
+        Some(jwks) => key_source(&jwks, timeout, issues),
         None => {
             reader.missing(&["jwks"], "the issuer's public keys", issues);
             None
         }
     };
-    for left_out in keys.iter().flat_map(JwkSet::left_out) {
-        let message = format!("keys[{}] is left out: {}", left_out.index, left_out.reason);
-        reader.warn(&["jwks", "inline"], IssueKind::Unused { message }, issues);
-    }
     let algorithms = reader.optional("algorithms", issues, algorithms).unwrap_or_else(|| ALGORITHMS.to_vec());
     let clock_skew = reader.duration("clockSkew", issues).unwrap_or(DEFAULT_CLOCK_SKEW);
     let require = reader.optional("require", issues, names);
@@ -123,6 +161,49 @@ fn issuer(reader: &Reader<'_>, issues: &mut Issues) -> Option<Issuer> {
     reader.finish(issues);
     let (name, audiences, keys) = (name?.to_owned(), audiences?, keys?);
     Some(Issuer { name, audiences, algorithms, keys, clock_skew, require, claims, max_lifetime })
+}
+
+/// `None` only where `issues` then holds an error.
+fn key_source(jwks: &Reader<'_>, timeout: Duration, issues: &mut Issues) -> Option<KeySource> {
+    let errors = issues.errors.len();
+    let inline = jwks.optional("inline", issues, |json| {
+        JwkSet::from_json(json.clone()).map_err(|error| Refusal::not_allowed(json.kind(), error.to_string()))
+    });
+    let cluster = jwks.optional("cluster", issues, non_empty);
+    let path = jwks.optional("path", issues, path);
+    let given = jwks.optional("authority", issues, authority);
+    let refresh = jwks.duration("refresh", issues);
+    let stale_for = jwks.duration("staleFor", issues);
+    jwks.finish(issues);
+    for left_out in inline.iter().flat_map(JwkSet::left_out) {
+        let message = format!("keys[{}] is left out: {}", left_out.index, left_out.reason);
+        jwks.warn(&["inline"], IssueKind::Unused { message }, issues);
+    }
+    match (inline, cluster) {
+        (Some(set), None) if path.is_none() && given.is_none() && refresh.is_none() && stale_for.is_none() => {
+            Some(KeySource::Inline(set))
+        }
+        (None, Some(cluster)) => {
+            let Some(authority) = given.or(Upstream::host_of(cluster)) else {
+                jwks.missing(&["authority"], NO_HOST, issues);
+                return None;
+            };
+            let path = path.unwrap_or(DEFAULT_JWKS_PATH).to_owned();
+            Some(KeySource::Remote(JwksSource {
+                origin: Origin { cluster: cluster.to_owned(), authority: authority.to_owned(), path },
+                refresh: refresh.unwrap_or(DEFAULT_REFRESH),
+                stale_for: stale_for.unwrap_or(DEFAULT_STALE_FOR),
+                timeout,
+            }))
+        }
+        _ => {
+            if issues.errors.len() == errors {
+                let allowed = "either `inline`, or `cluster` with what belongs to it";
+                jwks.refuse_whole(Refusal::not_allowed("these keys", allowed), issues);
+            }
+            None
+        }
+    }
 }
 
 fn names(json: &Json) -> Result<Vec<String>, Refusal> {

@@ -53,6 +53,9 @@ pub enum Value {
 /// What [`super::non_empty`] accepts.
 pub(super) const NON_EMPTY: &str = r"^[^\x00-\x1f\x7f]+$";
 
+/// What [`super::path`] accepts.
+pub(super) const PATH: &str = r#"^/[!-"$-~]*$"#;
+
 /// The keys of the configuration itself.
 pub const ROOT: &[Key] = &[
     Key {
@@ -65,7 +68,7 @@ pub const ROOT: &[Key] = &[
     },
     Key {
         name: "authorizeUrl",
-        value: Value::Text { pattern: r#"^/[!-"$-~]*$"# },
+        value: Value::Text { pattern: PATH },
         default: Some(r#""/authorize""#),
         about: "The path at which the service is asked, with a query if need be. The host comes from `cluster`.",
     },

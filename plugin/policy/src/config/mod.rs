@@ -33,6 +33,8 @@ pub struct Config {
     pub(crate) compat: Compat,
     /// The authorization service; without one the issuers' signatures decide.
     pub(crate) upstream: Option<Upstream>,
+    /// How long a request may wait for a callout, or for what others wait for too.
+    pub(crate) timeout: Duration,
     pub(crate) issuers: Vec<Issuer>,
     /// `bypassPaths` in front.
     pub(crate) rules: Rules,
@@ -97,7 +99,7 @@ impl Config {
     /// How long a callout may take; `None` where there are none.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        self.upstream.as_ref().map(Upstream::timeout)
+        self.upstream.as_ref().map(|_| self.timeout)
     }
 }
 
@@ -107,7 +109,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let root = Reader::new(json, KEYS, Vec::new(), compat, issues);
     root.word("compat", COMPAT, issues);
     let cluster = root.optional("cluster", issues, non_empty);
-    let path = root.optional("authorizeUrl", issues, authorize_path).unwrap_or(DEFAULT_AUTHORIZE_URL);
+    let path = root.optional("authorizeUrl", issues, path).unwrap_or(DEFAULT_AUTHORIZE_URL);
     let timeout = root.duration("timeout", issues).unwrap_or(DEFAULT_TIMEOUT);
     let bypass = root.optional("bypassPaths", issues, bypass_paths);
     let bypass = match (bypass, compat) {
@@ -124,7 +126,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         headers.finish(issues);
     }
     let written = root.objects("issuers", issues).unwrap_or_default();
-    let issuers = issuers::read(&written, issues);
+    let issuers = issuers::read(&written, timeout, issues);
     let mut ambiguous_paths = None;
     if let Some(paths) = root.object("paths", issues) {
         ambiguous_paths = paths.word(
@@ -146,7 +148,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         Some(cluster) => match Upstream::new(cluster, callout.authority, path, timeout) {
             Some(upstream) => Some(upstream.told(callout.token_header, callout.forward)),
             None => {
-                root.missing(&["callout", "authority"], "a host name, since none can be taken from `cluster`", issues);
+                root.missing(&["callout", "authority"], callout::NO_HOST, issues);
                 None
             }
         },
@@ -164,6 +166,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     Some(Config {
         compat,
         upstream,
+        timeout,
         issuers,
         rules,
         ambiguous_paths,
@@ -192,7 +195,7 @@ fn non_empty(json: &Json) -> Result<&str, Refusal> {
     }
 }
 
-fn authorize_path(json: &Json) -> Result<&str, Refusal> {
+fn path(json: &Json) -> Result<&str, Refusal> {
     let text = string(json)?;
     if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
         Ok(text)

@@ -13,6 +13,8 @@ use super::{
 pub(crate) struct Tokens {
     pub(crate) sources: Vec<TokenSource>,
     pub(crate) max_bytes: usize,
+    /// How many verifications may fail in a minute for one source address.
+    pub(crate) max_failures: u32,
     /// The names that lead to the roles in the claims.
     pub(crate) roles_claim: Vec<String>,
 }
@@ -30,6 +32,15 @@ pub(super) const KEYS: &[Key] = &[
         value: Value::Whole(1..=60 * 1024),
         default: Some("8192"),
         about: "The longest token, in bytes; a longer one is denied without being read.",
+    },
+    Key {
+        name: "maxFailures",
+        value: Value::Whole(1..=1_000_000),
+        default: Some("60"),
+        about: "With `issuers`: how many tokens a minute from one source address may have a signature that does not hold. Then \
+                the gateway answers that address 429 for the rest of the minute, but for tokens that it has verified before. \
+                The address is the one that Envoy takes for the client's (`xff_num_trusted_hops`): behind a proxy that \
+                hides it, all clients share one.",
     },
     Key {
         name: "rolesClaim",
@@ -69,7 +80,12 @@ const SOURCE: &[Key] = &[
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { sources: vec![TokenSource::bearer()], max_bytes: 8 * 1024, roles_claim: vec!["roles".to_owned()] }
+        Self {
+            sources: vec![TokenSource::bearer()],
+            max_bytes: 8 * 1024,
+            max_failures: 60,
+            roles_claim: vec!["roles".to_owned()],
+        }
     }
 }
 
@@ -92,12 +108,14 @@ impl Tokens {
             sources
         });
         let max_bytes = tokens.whole("maxBytes", issues).and_then(|bytes| usize::try_from(bytes).ok());
+        let max_failures = tokens.whole("maxFailures", issues).and_then(|failures| u32::try_from(failures).ok());
         let roles_claim =
             tokens.optional("rolesClaim", issues, |json| non_empty_list(json, "a list of names", non_empty));
         tokens.finish(issues);
         Self {
             sources: sources.unwrap_or(default.sources),
             max_bytes: max_bytes.unwrap_or(default.max_bytes),
+            max_failures: max_failures.unwrap_or(default.max_failures),
             roles_claim: roles_claim
                 .map_or(default.roles_claim, |names| names.into_iter().map(str::to_owned).collect()),
         }

@@ -30,19 +30,20 @@ fn request(path: &str, authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The name of what the engine does with a request; "callout" where it asks.
-fn outcome(engine: &Engine, path: &str, authorization: Option<&str>) -> &'static str {
-    match Exchange::default().handle_request(engine, Request::new(&request(path, authorization)), now()).unwrap() {
+fn outcome(engine: &mut Engine, path: &str, authorization: Option<&str>) -> &'static str {
+    match Exchange::new(1).handle_request(engine, Request::new(&request(path, authorization)), now()).unwrap() {
         Step::Continue(permit) => permit.reason().code(),
         Step::Deny(answer) => answer.denial.code(),
         Step::Callout(_) => "callout",
+        Step::Wait => "wait",
     }
 }
 
 #[test]
 fn a_token_is_asked_about_with_the_original_callout() {
-    let mut exchange = Exchange::default();
+    let mut exchange = Exchange::new(1);
     let headers = request("/x", Some(&format!("bearer  {TOKEN}")));
-    let Some(Step::Callout(callout)) = exchange.handle_request(&strict(), Request::new(&headers), now()) else {
+    let Some(Step::Callout(callout)) = exchange.handle_request(&mut strict(), Request::new(&headers), now()) else {
         panic!("no callout")
     };
     assert_eq!(callout.cluster, "outbound|8080|v1|authz.local");
@@ -77,13 +78,13 @@ fn nothing_but_200_allows() {
         (CalloutReply::NotSent, Err(Denial::ServiceUnavailable)),
         (CalloutReply::Reset, Err(Denial::ServiceError)),
     ] {
-        let engine = strict();
-        let mut exchange = Exchange::default();
-        exchange.handle_request(&engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
-        let decision = match exchange.handle_callout_reply(&engine, reply).unwrap() {
+        let mut engine = strict();
+        let mut exchange = Exchange::new(1);
+        exchange.handle_request(&mut engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
+        let decision = match exchange.handle_callout_reply(&mut engine, reply).unwrap() {
             Step::Continue(permit) => Ok(permit.reason()),
             Step::Deny(answer) => Err(answer.denial),
-            Step::Callout(_) => panic!("asked twice"),
+            Step::Callout(_) | Step::Wait => panic!("asked twice"),
         };
         assert_eq!(decision, expected, "{reply:?}");
         assert_eq!(exchange.is_allowed(), expected.is_ok());
@@ -92,29 +93,29 @@ fn nothing_but_200_allows() {
 
 #[test]
 fn a_request_is_answered_once() {
-    let engine = strict();
+    let mut engine = strict();
     let headers = request("/x", None);
-    let mut exchange = Exchange::default();
-    assert!(matches!(exchange.handle_request(&engine, Request::new(&headers), now()), Some(Step::Deny(_))));
-    assert_eq!(exchange.handle_request(&engine, Request::new(&headers), now()), None);
-    assert_eq!(exchange.handle_callout_reply(&engine, CalloutReply::Status(b"200")), None);
+    let mut exchange = Exchange::new(1);
+    assert!(matches!(exchange.handle_request(&mut engine, Request::new(&headers), now()), Some(Step::Deny(_))));
+    assert_eq!(exchange.handle_request(&mut engine, Request::new(&headers), now()), None);
+    assert_eq!(exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200")), None);
     assert!(!exchange.is_allowed());
 }
 
 #[test]
 fn a_reply_that_nobody_waits_for_decides_nothing() {
-    let mut exchange = Exchange::default();
-    assert_eq!(exchange.handle_callout_reply(&strict(), CalloutReply::Status(b"200")), None);
+    let mut exchange = Exchange::new(1);
+    assert_eq!(exchange.handle_callout_reply(&mut strict(), CalloutReply::Status(b"200")), None);
     assert!(!exchange.is_allowed());
 }
 
 #[test]
 fn bypass_has_no_escapes() {
-    let engine = strict();
-    assert_eq!(outcome(&engine, "/health?x=1", None), "bypass");
-    assert_eq!(outcome(&engine, "/%68ealth/live", None), "bypass");
+    let mut engine = strict();
+    assert_eq!(outcome(&mut engine, "/health?x=1", None), "bypass");
+    assert_eq!(outcome(&mut engine, "/%68ealth/live", None), "bypass");
     for path in ["/healthcare", "/x/health", "/x?/health", "/x?path=/health", "*", "/HEALTH"] {
-        assert_eq!(outcome(&engine, path, None), "missing_token", "{path}");
+        assert_eq!(outcome(&mut engine, path, None), "missing_token", "{path}");
     }
     for path in [
         "/health/../admin",
@@ -125,18 +126,19 @@ fn bypass_has_no_escapes() {
         "/health\\..\\admin",
         "http://h/health",
     ] {
-        assert_eq!(outcome(&engine, path, None), "ambiguous_path", "{path}");
+        assert_eq!(outcome(&mut engine, path, None), "ambiguous_path", "{path}");
         let bearer = format!("Bearer {TOKEN}");
-        assert_eq!(outcome(&engine, path, Some(&bearer)), "ambiguous_path", "{path}");
-        let lenient = self::engine(r#"{"cluster":"c","bypassPaths":["/health"],"paths":{"ambiguous":"neverMatch"}}"#);
-        assert_eq!(outcome(&lenient, path, None), "missing_token", "{path}");
-        assert_eq!(outcome(&lenient, path, Some(&bearer)), "callout", "{path}");
+        assert_eq!(outcome(&mut engine, path, Some(&bearer)), "ambiguous_path", "{path}");
+        let mut lenient =
+            self::engine(r#"{"cluster":"c","bypassPaths":["/health"],"paths":{"ambiguous":"neverMatch"}}"#);
+        assert_eq!(outcome(&mut lenient, path, None), "missing_token", "{path}");
+        assert_eq!(outcome(&mut lenient, path, Some(&bearer)), "callout", "{path}");
     }
 }
 
 #[test]
 fn no_path_is_ambiguous_where_none_has_a_condition() {
-    assert_eq!(outcome(&engine(r#"{"cluster":"c","bypassPaths":[]}"#), "/a%2fb", None), "missing_token");
+    assert_eq!(outcome(&mut engine(r#"{"cluster":"c","bypassPaths":[]}"#), "/a%2fb", None), "missing_token");
 }
 
 const RULES: &str = r#"{"cluster":"c","bypassPaths":["/health"],"preflight":"allow","rules":[
@@ -152,12 +154,12 @@ fn bearer(claims: &str) -> String {
 
 /// What becomes of a request with a token of these claims, of which the service says this.
 fn decided(path: &str, claims: &str, status: &[u8]) -> (&'static str, Option<String>) {
-    let engine = engine(RULES);
-    let mut exchange = Exchange::default();
+    let mut engine = engine(RULES);
+    let mut exchange = Exchange::new(1);
     let headers = request(path, Some(&bearer(claims)));
-    let asked = exchange.handle_request(&engine, Request::new(&headers), now());
+    let asked = exchange.handle_request(&mut engine, Request::new(&headers), now());
     assert!(matches!(asked, Some(Step::Callout(_))), "{asked:?}");
-    let step = exchange.handle_callout_reply(&engine, CalloutReply::Status(status)).unwrap();
+    let step = exchange.handle_callout_reply(&mut engine, CalloutReply::Status(status)).unwrap();
     assert_eq!(exchange.is_allowed(), matches!(step, Step::Continue(_)));
     match step {
         Step::Continue(permit) => (permit.reason().code(), None),
@@ -165,7 +167,7 @@ fn decided(path: &str, claims: &str, status: &[u8]) -> (&'static str, Option<Str
             let challenge = answer.headers.iter().find(|(name, _)| *name == "www-authenticate");
             (answer.denial.code(), challenge.map(|(_, value)| value.to_string()))
         }
-        Step::Callout(_) => panic!("asked twice"),
+        Step::Callout(_) | Step::Wait => panic!("asked twice"),
     }
 }
 
@@ -185,30 +187,35 @@ fn what_a_rule_requires_is_looked_at_once_the_service_has_allowed_the_token() {
 
 #[test]
 fn a_preflight_has_its_method_its_origin_and_what_it_asks() {
-    let (strict, engine) = (strict(), engine(RULES));
+    let (mut strict, mut engine) = (strict(), engine(RULES));
     let preflight = [(":method", "OPTIONS"), ("origin", "https://a"), ("access-control-request-method", "PUT")];
-    let outcome = |engine: &Engine, path: &str, headers: &[(&str, &str)]| {
+    let outcome = |engine: &mut Engine, path: &str, headers: &[(&str, &str)]| {
         let mut all = vec![(":path".to_owned(), path.as_bytes().to_vec())];
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
-        match Exchange::default().handle_request(engine, Request::new(&all), now()).unwrap() {
+        match Exchange::new(1).handle_request(engine, Request::new(&all), now()).unwrap() {
             Step::Continue(permit) => permit.reason().code(),
             Step::Deny(answer) => answer.denial.code(),
             Step::Callout(_) => "callout",
+            Step::Wait => "wait",
         }
     };
-    assert_eq!(outcome(&engine, "/admin", &preflight), "preflight");
-    assert_eq!(outcome(&strict, "/admin", &preflight), "missing_token", "denied unless the configuration says so");
-    assert_eq!(outcome(&engine, "/admin;x", &preflight), "ambiguous_path");
+    assert_eq!(outcome(&mut engine, "/admin", &preflight), "preflight");
+    assert_eq!(outcome(&mut strict, "/admin", &preflight), "missing_token", "denied unless the configuration says so");
+    assert_eq!(outcome(&mut engine, "/admin;x", &preflight), "ambiguous_path");
     for left_out in 0..preflight.len() {
         let mut headers = preflight.to_vec();
         headers.remove(left_out);
-        assert_eq!(outcome(&engine, "/admin", &headers), "missing_token", "{headers:?}");
+        assert_eq!(outcome(&mut engine, "/admin", &headers), "missing_token", "{headers:?}");
     }
     for more in [(":method", "GET"), ("origin", "https://b"), ("x-http-method-override", "DELETE")] {
-        assert_eq!(outcome(&engine, "/admin", &[preflight.as_slice(), &[more]].concat()), "missing_token", "{more:?}");
+        assert_eq!(
+            outcome(&mut engine, "/admin", &[preflight.as_slice(), &[more]].concat()),
+            "missing_token",
+            "{more:?}"
+        );
     }
     let empty = [(":method", "OPTIONS"), ("origin", ""), ("access-control-request-method", "PUT")];
-    assert_eq!(outcome(&engine, "/admin", &empty), "missing_token");
+    assert_eq!(outcome(&mut engine, "/admin", &empty), "missing_token");
 }
 
 proptest! {
@@ -217,9 +224,9 @@ proptest! {
     fn any_request_gets_one_decision(path in prop::collection::vec(any::<u8>(), 0..64), values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..3)) {
         let mut headers = vec![(":path".to_owned(), path)];
         headers.extend(values.into_iter().map(|value| ("authorization".to_owned(), value)));
-        let mut exchange = Exchange::default();
-        let engine = engine(r#"{"cluster":"c","bypassPaths":[]}"#);
-        let step = exchange.handle_request(&engine, Request::new(&headers), now());
+        let mut exchange = Exchange::new(1);
+        let mut engine = engine(r#"{"cluster":"c","bypassPaths":[]}"#);
+        let step = exchange.handle_request(&mut engine, Request::new(&headers), now());
         prop_assert!(matches!(step, Some(Step::Deny(_))), "{step:?}");
         prop_assert!(!exchange.is_allowed());
     }
@@ -235,12 +242,12 @@ proptest! {
         let claims = if is_admin { r#"{"jti":"a","scope":"admin write","roles":"ops"}"# } else { r#"{"jti":"a"}"# };
         let headers = [(":method", method), (":authority", host), (":path", path.clone()), ("authorization", bearer(claims).into_bytes())];
         let headers = headers.map(|(name, value)| (name.to_owned(), value));
-        let (engine, mut exchange) = (engine(RULES), Exchange::default());
-        let step = exchange.handle_request(&engine, Request::new(&headers), now());
+        let (mut engine, mut exchange) = (engine(RULES), Exchange::new(1));
+        let step = exchange.handle_request(&mut engine, Request::new(&headers), now());
         let starts = |prefix: &str| path.starts_with(prefix.as_bytes());
         prop_assert_eq!(exchange.is_allowed(), matches!(step, Some(Step::Continue(_))));
         prop_assert!(!exchange.is_allowed() || starts("/public") || starts("/health"));
-        if exchange.handle_callout_reply(&engine, CalloutReply::Status(b"200")).is_some() {
+        if exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200")).is_some() {
             let seen = String::from_utf8_lossy(&path).to_ascii_lowercase().replace("%61", "a");
             let below_admin = seen == "/admin" || seen.starts_with("/admin/");
             prop_assert!(is_admin || !exchange.is_allowed() || !below_admin);
@@ -250,17 +257,17 @@ proptest! {
     /// Any reply: an allow only for 200.
     #[test]
     fn any_reply_gets_one_decision(status in prop::collection::vec(any::<u8>(), 0..5)) {
-        let mut exchange = Exchange::default();
-        let engine = strict();
-        exchange.handle_request(&engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
-        exchange.handle_callout_reply(&engine, CalloutReply::Status(&status));
+        let mut exchange = Exchange::new(1);
+        let mut engine = strict();
+        exchange.handle_request(&mut engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
+        exchange.handle_callout_reply(&mut engine, CalloutReply::Status(&status));
         prop_assert_eq!(exchange.is_allowed(), status == b"200");
     }
 
     /// A path that bypasses spells the prefix in unreserved characters and ends it at a segment, whatever else it holds.
     #[test]
     fn a_bypassed_path_is_below_the_prefix(path in "/(health|%68ealth|admin|\\.\\.|%2e%2e|%2f|//|;|x|/|\\?)*") {
-        let bypassed = outcome(&strict(), &path, None) == "bypass";
+        let bypassed = outcome(&mut strict(), &path, None) == "bypass";
         let seen = path.split('?').next().unwrap_or_default().replace("%68", "h").replace("%2e", ".");
         let ended = if seen.ends_with('/') { seen.clone() } else { format!("{seen}/") };
         let ambiguous = ["%2f", "//", ";", "/./", "/../"].iter().any(|part| ended.contains(part));

@@ -18,7 +18,7 @@ fn ruling(config: &str, headers: &[(&str, &[u8])]) -> Result<Option<Vec<String>>
     let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
     let rules: &Rules = &config.rules;
     Ok(match rules.ruling(&Target::read(Request::new(&headers)), config.ambiguous_paths)? {
-        Ruling::Open => None,
+        Ruling::Open(_) => None,
         Ruling::Protected(requirements) => {
             Some(requirements.iter().flat_map(|requirement| requirement.scopes.clone()).collect())
         }

@@ -3,14 +3,14 @@
 use super::{
     super::{
         format::{ConnectionEnding, ConnectionExpectation, ReceivedExpectation},
-        observed::ObservedConnection,
+        observed::{ObservedBytes, ObservedConnection},
         place::Place,
     },
     Findings,
     effects::Caused,
     values::escaped,
 };
-use crate::gateway::{Disconnection, Received};
+use crate::gateway::Disconnection;
 
 impl Findings<'_> {
     /// The connections of a step. Where several fail alike, the first says it for all.
@@ -63,7 +63,7 @@ impl Findings<'_> {
         self.effects(expect.effects(), name, Caused::by_connection(connection), place);
     }
 
-    fn received(&mut self, expect: &ReceivedExpectation, what: &str, found: &Received, place: &Place) {
+    fn received(&mut self, expect: &ReceivedExpectation, what: &str, found: &ObservedBytes, place: &Place) {
         let (text, base64) = (expect.text.as_deref(), expect.base64.as_deref());
         self.bytes(what, ("text", text), base64, Some(&found.bytes), place);
         let seen = String::from_utf8_lossy(&found.bytes);
@@ -73,11 +73,11 @@ impl Findings<'_> {
                 self.fail(what, format!("a text with {text}"), escaped(&found.bytes), &place);
             }
         }
-        if let Some(ended) = expect.ended
-            && ended != found.ended
+        if let (Some(expected), Some(ended)) = (expect.ended, found.ended)
+            && expected != ended
         {
             let word = |ended| if ended { "the end has arrived" } else { "no end has arrived" };
-            self.fail(what, word(ended), word(found.ended), &place.key("ended"));
+            self.fail(what, word(expected), word(ended), &place.key("ended"));
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
-use crate::gateway::{ConnectionId, Received, Side};
+use crate::gateway::{ConnectionId, Side};
 
 use super::{
     super::{
-        conversation::{Act, find},
+        conversation::{Act, IDLE_TIMEOUT, Speaker},
         format::{ConnectionEnding, TcpConnection},
         observed::ObservedConnection,
         timeline::Party,
@@ -35,21 +35,6 @@ pub(super) struct Conversation {
     told_of_upstream: (usize, bool),
 }
 
-/// One side of a connection.
-struct Speaker {
-    acts: Rc<[Act]>,
-    /// How many of them it has done.
-    done: usize,
-    /// It does nothing before this.
-    ready_at: Duration,
-    /// How much of what has arrived it has waited for, and how much it has looked through in vain since then, in bytes.
-    seen: usize,
-    looked_through: usize,
-}
-
-/// How long Envoy's TCP proxy keeps a connection on which nothing happens (`idle_timeout`).
-const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
-
 impl Conversation {
     /// When one of its sides does something next by itself, be it that it gives up.
     pub(super) fn next_time(&self, now: Duration) -> Duration {
@@ -67,40 +52,6 @@ impl Conversation {
             Side::Client => Some(&mut self.client),
             Side::Upstream => self.upstream.as_mut(),
         }
-    }
-}
-
-impl Speaker {
-    fn new(acts: Rc<[Act]>, now: Duration) -> Self {
-        Self { acts, done: 0, ready_at: now, seen: 0, looked_through: 0 }
-    }
-
-    /// What it does now, given what has `arrived`; `None`: it waits.
-    fn next_act(&mut self, now: Duration, arrived: &Received) -> Option<Act> {
-        if self.ready_at > now {
-            return None;
-        }
-        let act = self.acts.get(self.done)?;
-        match act {
-            Act::Receive(wanted) => {
-                if arrived.bytes.len() <= self.looked_through {
-                    return None;
-                }
-                let from = self.seen.max(self.looked_through.saturating_sub(wanted.len()));
-                match find(&arrived.bytes, from, wanted) {
-                    Some(seen) => (self.seen, self.looked_through) = (seen, 0),
-                    None => {
-                        self.looked_through = arrived.bytes.len();
-                        return None;
-                    }
-                }
-            }
-            Act::AwaitEnd if !arrived.ended => return None,
-            Act::Wait(time) => self.ready_at = now.saturating_add(*time),
-            Act::Send(_) | Act::AwaitEnd | Act::End | Act::Reset => {}
-        }
-        self.done += 1;
-        Some(act.clone())
     }
 }
 
@@ -238,8 +189,8 @@ impl Run<'_> {
         let observed = ObservedConnection {
             at: at.saturating_sub(self.start),
             took: now.saturating_sub(at),
-            to_client: connection.to_client,
-            to_upstream: connection.to_upstream,
+            to_client: connection.to_client.into(),
+            to_upstream: connection.to_upstream.into(),
             ending,
             callouts: Some(callouts.into_iter().map(|asked| self.observed_callout(asked)).collect()),
             grpc_callouts: Some(grpc_callouts),

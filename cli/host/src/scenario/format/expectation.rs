@@ -152,7 +152,7 @@ pub struct ReceivedExpectation {
     /// Texts that it holds.
     #[serde(default)]
     pub contains: Vec<String>,
-    /// Whether the other side's end has reached it.
+    /// Whether the other side's end has reached it. A real Envoy does not tell where it has closed the connection itself.
     pub ended: Option<bool>,
 }
 

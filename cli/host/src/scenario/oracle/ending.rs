@@ -17,7 +17,7 @@ pub(super) fn ending(sent: &Sent, response: Option<&HttpResponse>) -> Option<End
         return Some(Ending::ClientLeft);
     }
     let ended = sent.ended.as_ref()?;
-    let details = ended.details.as_str();
+    let details = ended.details.as_deref().unwrap_or_default();
     Some(match (response, details) {
         (_, "stream_idle_timeout") => Ending::Hung,
         (_, "wasm_fail_stream") => Ending::Trapped(Fault {

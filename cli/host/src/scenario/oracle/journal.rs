@@ -38,9 +38,19 @@ impl Journal {
     /// Waits until Envoy has logged the end of a client's stream, and until the plugin has at most `others` streams left;
     /// gives what Envoy says of the stream.
     pub(super) fn settle(&self, client: SocketAddr, others: impl Fn() -> usize) -> io::Result<Option<Ended>> {
-        let ended = self.wait_for(LOGGED, |logs| logs.access.of(client).map(Option::<&Ended>::cloned))?;
-        self.wait_for(DELETED, |logs| Ok((logs.open_streams()? <= others()).then_some(())))?;
+        let ended = self.wait_for(LOGGED, |logs| logs.access.take(client))?;
+        self.wait_until_left(others)?;
         Ok(ended)
+    }
+
+    /// What Envoy says of the stream of the client at this address, if it has ended. It is said once.
+    pub(super) fn ended(&self, client: SocketAddr) -> io::Result<Option<Ended>> {
+        self.lock().access.take(client)
+    }
+
+    /// Waits until the plugin has at most `others` streams left.
+    pub(super) fn wait_until_left(&self, others: impl Fn() -> usize) -> io::Result<()> {
+        self.wait_for(DELETED, |logs| Ok((logs.open_streams()? <= others()).then_some(()))).map(drop)
     }
 
     /// Waits until `enough` lines of the log satisfy `wanted`, for as long as it takes to log a line.

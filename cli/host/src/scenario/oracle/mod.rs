@@ -4,12 +4,16 @@
 //! observed, never guessed.
 
 mod calls;
+mod connection;
+mod converse;
 mod ending;
+mod expected;
 mod grpc;
 mod journal;
 mod observe;
 mod run;
 mod services;
+mod upstream;
 mod virtual_only;
 mod wire;
 

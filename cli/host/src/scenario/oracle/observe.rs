@@ -10,12 +10,14 @@ use crate::{
     envoy::Entry,
     gateway::Ending,
     logs::LogLine,
-    scenario::{Exchange, GrpcMessages, Observed, ObservedCallout, ObservedGrpcCallout, State},
+    scenario::{Exchange, GrpcMessages, Observed, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State},
     thread::Thread,
 };
 
 use super::{
+    OracleError,
     calls::made,
+    connection::{self, Played, Surroundings},
     ending::ending,
     grpc,
     run::{Seen, Sent},
@@ -39,15 +41,27 @@ pub(super) struct World {
 }
 
 /// What was seen of a scenario.
-pub(super) fn observed(mut sent: Vec<Sent>, seen: Seen, log: &[Entry], world: &World) -> Observed {
+///
+/// # Errors
+/// Where Envoy does not tell how something ended.
+pub(super) fn observed(
+    mut sent: Vec<Sent>,
+    mut played: Vec<Played>,
+    seen: Seen,
+    log: &[Entry],
+    world: &World,
+) -> Result<Observed, OracleError> {
     let lines = world.lines(log, &seen.refusals);
     let mut observed = Observed { started: seen.started, updates: seen.updates, slack: SLACK, ..Observed::default() };
     for (at, state) in seen.states {
         observed.states.push(State { logs: logged_until(&lines, at), ..state });
     }
     sent.sort_by_key(|sent| sent.slot);
+    played.sort_by_key(|played| played.slot);
+    let times: Vec<_> =
+        sent.iter().map(Sent::meanwhile).chain(played.iter().map(|played| played.meanwhile.clone())).collect();
     for one in &sent {
-        let exchange = exchange(one, &sent, log, &lines, world);
+        let exchange = exchange(one, &times, log, &lines, world);
         if observed.requests.len() <= one.slot.0 {
             observed.requests.resize_with(one.slot.0 + 1, Vec::new);
         }
@@ -56,17 +70,60 @@ pub(super) fn observed(mut sent: Vec<Sent>, seen: Seen, log: &[Entry], world: &W
         }
         observed.tokens.extend(one.request.credentials());
     }
+    for one in &played {
+        let connection = connection(one, &times, log, &lines, world)?;
+        if observed.connections.len() <= one.slot.0 {
+            observed.connections.resize_with(one.slot.0 + 1, Vec::new);
+        }
+        if let Some(step) = observed.connections.last_mut() {
+            step.push(connection);
+        }
+    }
     observed.logs = lines;
     observed.grpc_callouts = world.grpc_arrivals.iter().map(|arrival| arrival.callout.clone()).collect();
-    observed
+    Ok(observed)
 }
 
-fn exchange(sent: &Sent, all: &[Sent], log: &[Entry], lines: &[LogLine], world: &World) -> Exchange {
-    let alone = all.iter().filter(|other| other.from < sent.until && sent.from < other.until).count() == 1;
+fn connection(
+    played: &Played,
+    times: &[RangeInclusive<SystemTime>],
+    log: &[Entry],
+    lines: &[LogLine],
+    world: &World,
+) -> Result<ObservedConnection, OracleError> {
+    let alone = is_alone(&played.meanwhile, times);
+    let (from, until) = (*played.meanwhile.start(), *played.meanwhile.end());
+    let of_workers = log.iter().filter(|entry| entry.thread != world.main_thread && entry.at <= until);
+    let around = Surroundings {
+        start: world.start,
+        alone,
+        log: &of_workers.collect::<Vec<_>>(),
+        callouts: alone.then(|| callouts(&played.meanwhile, log, world)).flatten(),
+        grpc_callouts: alone.then(|| grpc_callouts(&played.meanwhile, log, world)).flatten(),
+        logs: logged_until(lines, from)..logged_until(lines, until),
+    };
+    connection::observed(played, around)
+}
+
+/// Whether nothing else was under way; `times` are those of everything.
+fn is_alone(meanwhile: &RangeInclusive<SystemTime>, times: &[RangeInclusive<SystemTime>]) -> bool {
+    let overlaps =
+        |other: &&RangeInclusive<SystemTime>| other.start() < meanwhile.end() && meanwhile.start() < other.end();
+    times.iter().filter(overlaps).count() == 1
+}
+
+fn exchange(
+    sent: &Sent,
+    times: &[RangeInclusive<SystemTime>],
+    log: &[Entry],
+    lines: &[LogLine],
+    world: &World,
+) -> Exchange {
+    let alone = is_alone(&sent.meanwhile(), times);
     let forwarded = sent.ended.as_ref().and_then(|ended| ended.upstream).and_then(|connection| {
         world.arrivals.iter().find(|arrival| arrival.cluster.is_none() && arrival.peer == connection)
     });
-    let meanwhile = sent.from..=sent.until;
+    let meanwhile = sent.meanwhile();
     let response = sent.answered.response.as_ref().map(response_of);
     let ending = ending(sent, response.as_ref());
     Exchange {
@@ -96,7 +153,7 @@ fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The callouts of a request that was alone under way, in the order in which they were made; `None`: the plugin has made
+/// The callouts of a request or a connection that was alone under way, in the order in which they were made; `None`: the plugin has made
 /// others too, or one of them has reached nobody.
 fn callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World) -> Option<Vec<ObservedCallout>> {
     let arrived = world.arrivals.iter().filter(|arrival| meanwhile.contains(&world.time_of(arrival.at)));

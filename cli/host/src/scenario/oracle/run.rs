@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::RangeInclusive,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -15,18 +16,22 @@ use jiff::SignedDuration;
 
 use crate::{
     envoy::{Answered, Bootstrap, Ended, Entry, Envoy, FailurePolicy, Folder, Listener, Plugin, Program, Protocol},
-    gateway::Ending,
     scenario::{
-        ClientRequest, Exchange, FailStrategy, Observed, Request, Scenario, State, Step, TokenKey,
+        ClientRequest, FailStrategy, Observed, Request, Scenario, State, Step, TcpConnection, TokenKey,
         surroundings::surroundings,
     },
 };
 
 use super::{
-    OracleError, io_error,
+    OracleError,
+    connection::Played,
+    converse::converse,
+    expected::Expected,
+    io_error,
     journal::Journal,
     observe::{self, World},
     services::Services,
+    upstream::Upstream,
     wire,
 };
 
@@ -36,15 +41,20 @@ pub(super) struct Run<'a> {
     // Before the services: they are there as long as it runs.
     envoy: Envoy,
     services: Services,
+    /// That of TCP connections, where there are any.
+    upstream: Option<Upstream>,
     plugin: Plugin,
     journal: Journal,
     key: TokenKey,
     start: Instant,
     start_time: SystemTime,
     patience: Duration,
-    /// Requests that are under way.
+    /// A connection on which nothing happens for so long counts as held for ever.
+    silence: Duration,
+    /// Requests and connections that are under way.
     under_way: AtomicUsize,
     sent: Mutex<Vec<Sent>>,
+    played: Mutex<Vec<Played>>,
     seen: Seen,
 }
 
@@ -62,6 +72,13 @@ pub(super) struct Sent {
     pub(super) until: SystemTime,
 }
 
+impl Sent {
+    /// When Envoy and the plugin had to do with it.
+    pub(super) fn meanwhile(&self) -> RangeInclusive<SystemTime> {
+        self.from..=self.until
+    }
+}
+
 /// What was seen beside the requests.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -74,6 +91,7 @@ pub(super) struct Seen {
 }
 
 const LISTENER: &str = "scenario";
+const TCP_LISTENER: &str = "scenario_tcp";
 const PLUGIN: &str = "plugin";
 /// What Envoy puts before the names of plugins' metrics.
 const METRICS: &str = "wasmcustom.";
@@ -91,7 +109,10 @@ impl<'a> Run<'a> {
         embedded: &Observed,
     ) -> Result<Self, OracleError> {
         let services = Services::start(scenario).map_err(io_error("start the services"))?;
-        let (longest, hangs) = expected_times(embedded);
+        let connects = scenario.steps.iter().any(|step| matches!(step, Step::Connection(_)));
+        let upstream = connects.then(|| Upstream::start(tcp_cluster(&services))).transpose();
+        let upstream = upstream.map_err(io_error("start the upstream"))?;
+        let expected = Expected::of(embedded);
         let plugin = Plugin {
             name: PLUGIN.to_owned(),
             module: std::path::absolute(module).map_err(io_error("find the module"))?,
@@ -111,12 +132,20 @@ impl<'a> Run<'a> {
             normalize_path: false,
             upstream: services.upstream().to_owned(),
             // Nobody waits for 5 minutes to see that a request is held for ever.
-            idle_timeout: hangs.then_some(longest + HELD),
+            idle_timeout: expected.a_request_hangs.then_some(expected.longest + HELD),
         };
+        // Both run the plugin in the same VM.
+        let tcp_listener = upstream.as_ref().map(|upstream| Listener {
+            name: TCP_LISTENER.to_owned(),
+            protocol: Protocol::Tcp,
+            upstream: upstream.cluster().name.clone(),
+            ..listener.clone()
+        });
+        let tcp_cluster = upstream.as_ref().map(Upstream::cluster);
         let bootstrap = Bootstrap {
             workers: scenario.gateway.workers.unwrap_or(1),
-            listeners: vec![listener],
-            clusters: services.clusters().to_vec(),
+            listeners: [Some(listener), tcp_listener].into_iter().flatten().collect(),
+            clusters: services.clusters().iter().chain(tcp_cluster).cloned().collect(),
             surroundings: surroundings(&scenario.gateway.properties).0,
         };
         let from = SystemTime::now();
@@ -128,13 +157,16 @@ impl<'a> Run<'a> {
             journal: Journal::open(envoy.folder()).map_err(io_error("read envoy's log"))?,
             envoy,
             services,
+            upstream,
             plugin,
             key: TokenKey::published()?,
             start: Instant::now(),
             start_time: SystemTime::now(),
-            patience: longest + PATIENCE,
+            patience: expected.longest + PATIENCE,
+            silence: expected.longest + if expected.a_connection_is_held { HELD } else { PATIENCE },
             under_way: AtomicUsize::new(0),
             sent: Mutex::new(Vec::new()),
+            played: Mutex::new(Vec::new()),
             seen: Seen { started, refusals, ..Seen::default() },
         })
     }
@@ -144,15 +176,21 @@ impl<'a> Run<'a> {
         let mut seen = std::mem::take(&mut self.seen);
         let this = &self;
         thread::scope(|scope| {
-            let (mut requests, mut background) = (0, Vec::new());
+            let (mut requests, mut connections, mut background) = (0, 0, Vec::new());
             for step in &this.scenario.steps {
                 match step {
                     Step::Request(request) => {
-                        background.extend(this.request(scope, request, requests)?);
+                        let exchange = move |slot| this.exchange(request, slot);
+                        let slots = slots(requests, request.times);
+                        background.extend(spread(scope, slots, request.background, exchange)?);
                         requests += 1;
                     }
-                    // Such a scenario is virtual-only.
-                    Step::Connection(_) => {}
+                    Step::Connection(connection) => {
+                        let converse = move |slot| this.converse(connection, slot);
+                        let slots = slots(connections, connection.times);
+                        background.extend(spread(scope, slots, connection.background, converse)?);
+                        connections += 1;
+                    }
                     Step::Wait(time) => thread::sleep(time.unsigned_abs()),
                     Step::Update(update) => this.update(&update.config.to_string(), &mut seen)?,
                     Step::Expect(_) => seen.states.push(this.state()?),
@@ -167,6 +205,7 @@ impl<'a> Run<'a> {
         }
         let log = self.journal.entries().map_err(io_error("read envoy's log"))?;
         let sent = self.sent.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let played = self.played.into_inner().unwrap_or_else(PoisonError::into_inner);
         let world = World {
             start: self.start,
             start_time: self.start_time,
@@ -174,25 +213,8 @@ impl<'a> Run<'a> {
             arrivals: self.services.arrivals(),
             grpc_arrivals: self.services.grpc_arrivals(),
         };
-        let observed = observe::observed(sent, seen, &log, &world);
+        let observed = observe::observed(sent, played, seen, &log, &world)?;
         Ok((observed, self.envoy.stop()))
-    }
-
-    /// Sends a request as often as it is to be sent; gives the threads of those that are in the background.
-    fn request<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        request: &'scope Request,
-        step: usize,
-    ) -> Result<Vec<ScopedJoinHandle<'scope, Result<(), OracleError>>>, OracleError> {
-        let slots = (0..request.times.unwrap_or(1) as usize).map(|number| (step, number));
-        if request.background {
-            return Ok(slots.map(|slot| scope.spawn(move || self.exchange(request, slot))).collect());
-        }
-        for slot in slots {
-            self.exchange(request, slot)?;
-        }
-        Ok(Vec::new())
     }
 
     /// Sends a request, and waits until client, Envoy and plugin are done with it.
@@ -210,6 +232,26 @@ impl<'a> Run<'a> {
         let left_early = leaves_after.is_some() && answered.response.is_none() && !answered.gave_up;
         let sent = Sent { slot, request: sent, left_early, answered, ended, from, until: SystemTime::now() };
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+        Ok(())
+    }
+
+    /// Plays a TCP connection, and waits until Envoy and plugin are done with it.
+    fn converse(&self, connection: &TcpConnection, slot: (usize, usize)) -> Result<(), OracleError> {
+        let gateway = self.envoy.listener(TCP_LISTENER).ok_or(OracleError::NoListener)?;
+        let upstream = self.upstream.as_ref().ok_or(OracleError::NoListener)?;
+        let from = SystemTime::now();
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let conversed = converse(gateway, connection, (upstream, &self.journal), self.silence);
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        let (conversed, others) = (conversed?, || self.under_way.load(Ordering::SeqCst));
+        let settled = match conversed.ended {
+            Some(_) => self.journal.wait_until_left(others),
+            // Its client has reset it by now.
+            None => self.journal.settle(conversed.address, others).map(drop),
+        };
+        settled.map_err(io_error("read envoy's access log"))?;
+        let played = Played { slot, conversed, meanwhile: from..=SystemTime::now() };
+        self.played.lock().unwrap_or_else(PoisonError::into_inner).push(played);
         Ok(())
     }
 
@@ -247,12 +289,34 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The longest that a request takes on the embedded gateway, and whether one is held there for ever.
-fn expected_times(embedded: &Observed) -> (Duration, bool) {
-    let hangs = |exchange: &&Exchange| matches!(exchange.ending, Some(Ending::Hung));
-    let exchanges = || embedded.requests.iter().flatten();
-    let longest = exchanges().filter(|exchange| !hangs(exchange)).map(|exchange| exchange.took).max();
-    (longest.unwrap_or_default(), exchanges().any(|exchange| hangs(&exchange)))
+/// The numbers of a step that is done so many times.
+fn slots(step: usize, times: Option<u32>) -> impl Iterator<Item = (usize, usize)> {
+    (0..times.unwrap_or(1) as usize).map(move |number| (step, number))
+}
+
+/// Does something for each slot, one behind the other, or at once in the background; gives the threads of the latter.
+fn spread<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    slots: impl Iterator<Item = (usize, usize)>,
+    background: bool,
+    act: impl Fn((usize, usize)) -> Result<(), OracleError> + Send + Copy + 'scope,
+) -> Result<Vec<ScopedJoinHandle<'scope, Result<(), OracleError>>>, OracleError> {
+    if background {
+        return Ok(slots.map(|slot| scope.spawn(move || act(slot))).collect());
+    }
+    for slot in slots {
+        act(slot)?;
+    }
+    Ok(Vec::new())
+}
+
+/// The name of the cluster that TCP connections lead to: that of no service.
+fn tcp_cluster(services: &Services) -> String {
+    let mut name = format!("{}_tcp", services.upstream());
+    while services.clusters().iter().any(|cluster| cluster.name == name) {
+        name.push('_');
+    }
+    name
 }
 
 fn lost_thread() -> OracleError {

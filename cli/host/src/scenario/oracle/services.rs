@@ -88,11 +88,18 @@ impl Services {
                 address = service.address();
                 listening.push(service);
             }
-            clusters.push(Cluster { name: name.clone(), stat_name: stat_name(number), address, http2: false });
+            clusters.push(Cluster {
+                name: name.clone(),
+                stat_name: stat_name(number),
+                address,
+                http2: false,
+                names_client: false,
+            });
         }
         let grpc = grpc::Listening::start(&scenario.grpc_services)?;
         for (number, (name, address)) in grpc.clusters.iter().cloned().enumerate() {
-            clusters.push(Cluster { name, stat_name: stat_name(names.len() + number), address, http2: true });
+            let stat_name = stat_name(names.len() + number);
+            clusters.push(Cluster { name, stat_name, address, http2: true, names_client: false });
         }
         // As plugins are told.
         let mut upstream = surroundings(&scenario.gateway.properties).0.route.cluster;
@@ -105,7 +112,7 @@ impl Services {
             move |received| lock(&record).serve(&reply, received)
         })?;
         let (name, stat_name, address) = (upstream.clone(), "upstream".to_owned(), service.address());
-        clusters.push(Cluster { name, stat_name, address, http2: false });
+        clusters.push(Cluster { name, stat_name, address, http2: false, names_client: false });
         listening.push(service);
         Ok(Self { _listening: listening, grpc, clusters, upstream, record })
     }

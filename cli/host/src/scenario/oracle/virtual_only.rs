@@ -9,10 +9,15 @@ use crate::{
     },
 };
 
+use super::expected::active_time;
+
 /// The longest clock of a scenario that is run in real time.
 const LONGEST: Duration = Duration::from_secs(10);
-/// The most requests that are sent to a real Envoy.
+/// The most requests and connections of a scenario that are played to a real Envoy.
 const MOST_REQUESTS: u32 = 500;
+
+/// How the paths of properties begin that connections have as requests do: of those that Envoy can be configured with.
+const OF_CONNECTIONS: [&str; 3] = ["xds.node", "xds.listener_", "xds.filter_chain_name"];
 
 /// Why a scenario is run on the embedded gateway alone, given what was seen there; `None`: it is run on Envoy too.
 #[must_use]
@@ -24,14 +29,21 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
             _ => None,
         })
     };
+    let connections = || {
+        scenario.steps.iter().filter_map(|step| match step {
+            Step::Connection(connection) => Some(connection),
+            _ => None,
+        })
+    };
     if gateway.starts_at.is_some() {
         return Some("it sets the clock (startsAt)".to_owned());
     }
     if !gateway.shared_data.is_empty() || expectations(scenario).any(|expected| !expected.shared_data.is_empty()) {
         return Some("Envoy shows nobody its shared data".to_owned());
     }
-    let of_requests = requests().filter_map(|request| request.expect.as_ref());
-    if of_requests.into_iter().any(|expected| expected.foreign_calls.is_some())
+    let of_requests = requests().filter_map(|request| request.expect.as_ref()?.foreign_calls.as_ref());
+    let of_connections = connections().filter_map(|connection| connection.expect.as_ref()?.foreign_calls.as_ref());
+    if of_requests.chain(of_connections).next().is_some()
         || expectations(scenario).any(|expected| expected.foreign_calls.is_some())
     {
         return Some("Envoy tells nobody which foreign functions are called".to_owned());
@@ -42,32 +54,38 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if let Some(path) = surroundings(&gateway.properties).1.first() {
         return Some(format!("Envoy cannot be configured to have the property `{path}`"));
     }
+    let of_connections = |path: &&String| OF_CONNECTIONS.iter().any(|start| path.starts_with(start));
+    if connections().next().is_some()
+        && let Some(path) = gateway.properties.keys().find(|path| !of_connections(path))
+    {
+        return Some(format!("Envoy cannot be configured to have the property `{path}` of TCP connections"));
+    }
     if let Some(name) = gateway.foreign_functions.keys().next() {
         return Some(format!("Envoy cannot be made to have the foreign function `{name}`"));
     }
     if let Some(cluster) = both_protocols(scenario) {
         return Some(format!("{cluster} answers HTTP and gRPC: a cluster of Envoy speaks HTTP/1.1 or HTTP/2"));
     }
-    if scenario.steps.iter().any(|step| matches!(step, Step::Connection(_))) {
-        return Some("TCP connections are there on the embedded gateway alone".to_owned());
-    }
     if !gateway.shared_data_races.is_empty() {
         return Some("nobody can get ahead of a plugin in Envoy on purpose (sharedDataRaces)".to_owned());
     }
-    if requests().any(|request| request.worker.is_some_and(|worker| worker > 0)) {
+    let mut workers =
+        requests().map(|request| request.worker).chain(connections().map(|connection| connection.worker)).flatten();
+    if workers.any(|worker| worker > 0) {
         return Some("Envoy chooses the worker by itself".to_owned());
     }
     if let Some(cluster) = refuses_now_and_then(scenario) {
         return Some(format!("{cluster} refuses connections only now and then"));
     }
-    if requests().map(|request| request.times.unwrap_or(1)).fold(0, u32::saturating_add) > MOST_REQUESTS {
-        return Some(format!("it sends more than {MOST_REQUESTS} requests"));
+    let times = requests().map(|request| request.times).chain(connections().map(|connection| connection.times));
+    if times.map(|times| times.unwrap_or(1)).fold(0, u32::saturating_add) > MOST_REQUESTS {
+        return Some(format!("it has more than {MOST_REQUESTS} requests and connections"));
     }
     let clock = clock(scenario, embedded);
     (clock > LONGEST).then(|| format!("it takes {} s of the clock", clock.as_secs_f64()))
 }
 
-/// How long the scenario takes; that a request is held for ever shows after any time.
+/// How long the scenario takes; that a request or a connection is held for ever shows after any time.
 fn clock(scenario: &Scenario, embedded: &Observed) -> Duration {
     let waits = scenario.steps.iter().map(|step| match step {
         Step::Wait(time) => time.unsigned_abs(),
@@ -76,7 +94,8 @@ fn clock(scenario: &Scenario, embedded: &Observed) -> Duration {
     let exchanges = embedded.requests.iter().flatten();
     let held = |ending: &Option<Ending>| matches!(ending, Some(Ending::Hung));
     let took: Duration = exchanges.filter(|exchange| !held(&exchange.ending)).map(|exchange| exchange.took).sum();
-    waits.sum::<Duration>() + took
+    let connected: Duration = embedded.connections.iter().flatten().map(active_time).sum();
+    waits.sum::<Duration>() + took + connected
 }
 
 fn expectations(scenario: &Scenario) -> impl Iterator<Item = &StateExpectation> {
@@ -170,6 +189,10 @@ mod tests {
                 "Envoy cannot be configured to have the property `source.address`",
             ),
             (
+                "gateway: {properties: {xds.node.id: a, xds.route_name: b}}\nsteps: [{connection: {}}]".to_owned(),
+                "Envoy cannot be configured to have the property `xds.route_name` of TCP connections",
+            ),
+            (
                 format!("gateway: {{foreignFunctions: {{a: {{}}}}}}\n{steps}"),
                 "Envoy cannot be made to have the foreign function `a`",
             ),
@@ -183,7 +206,14 @@ mod tests {
                 format!("grpcServices: [{{cluster: a, answer: timeout}}, {{cluster: a, answer: refused}}]\n{steps}"),
                 "a refuses connections only now and then",
             ),
-            ("steps: [{connection: {}}]".to_owned(), "TCP connections are there on the embedded gateway alone"),
+            (
+                "steps: [{connection: {expect: {foreignCalls: []}}}]".to_owned(),
+                "Envoy tells nobody which foreign functions are called",
+            ),
+            (
+                "gateway: {workers: 2}\nsteps: [{connection: {worker: 1}}]".to_owned(),
+                "Envoy chooses the worker by itself",
+            ),
             (
                 format!("services: [{{cluster: a, times: 1, answer: refused}}]\n{steps}"),
                 "a refuses connections only now and then",
@@ -194,7 +224,10 @@ mod tests {
                 ),
                 "a refuses connections only now and then",
             ),
-            ("steps: [{request: {times: 501}}]".to_owned(), "it sends more than 500 requests"),
+            (
+                "steps: [{request: {times: 250}}, {connection: {times: 251}}]".to_owned(),
+                "it has more than 500 requests and connections",
+            ),
             ("steps: [{wait: 9s}, {wait: 2s}]".to_owned(), "it takes 11 s of the clock"),
         ] {
             assert_eq!(at_once(&more).as_deref(), Some(expected), "{more}");

@@ -1,4 +1,4 @@
-//! What a first-seen token costs: `cargo bench -p gwauthz-policy`.
+//! What a first-seen token costs: `cargo bench -p gwauthz-jose`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may fail by panicking")]
 
 use std::hint::black_box;
@@ -6,7 +6,7 @@ use std::hint::black_box;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ed25519_dalek::Signer as _;
-use gwauthz_policy::{
+use gwauthz_jose::{
     jwk::JwkSet,
     jws::{Algorithm, VerifyingKey},
 };

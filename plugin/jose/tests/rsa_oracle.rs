@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use gwauthz_policy::{
+use gwauthz_jose::{
     jwk::JwkSet,
     jws::{Algorithm, VerifyError, VerifyingKey},
 };

@@ -28,11 +28,14 @@ pub struct JwkSet {
     left_out: Vec<LeftOut>,
 }
 
+/// The SHA-256 thumbprint of a key (RFC 7638).
+pub type Thumbprint = [u8; 32];
+
 /// A public key and what its issuer calls it.
 #[derive(Clone, Debug)]
 pub struct Jwk {
     kid: Option<String>,
-    thumbprint: [u8; 32],
+    thumbprint: Thumbprint,
     key: VerifyingKey,
 }
 
@@ -124,7 +127,7 @@ impl Jwk {
 
     /// The SHA-256 thumbprint (RFC 7638): the same for the same key, whatever it is called.
     #[must_use]
-    pub fn thumbprint(&self) -> &[u8; 32] {
+    pub fn thumbprint(&self) -> &Thumbprint {
         &self.thumbprint
     }
 

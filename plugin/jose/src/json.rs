@@ -86,12 +86,6 @@ pub enum NotAnObject {
     DuplicateMember,
 }
 
-/// The only member called `name`: who reads the other of two decides otherwise.
-pub(crate) fn member<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
-    let mut called = members.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
-    called.next().filter(|_| called.next().is_none())
-}
-
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(JsonVisitor)

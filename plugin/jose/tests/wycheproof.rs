@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use gwauthz_policy::{
+use gwauthz_jose::{
     jwk::JwkSet,
     jws::{Algorithm, VerifyError, VerifyingKey},
 };

@@ -1,0 +1,151 @@
+//! What the requests under one configuration share in a VM, and how those that wait are gone on with.
+//!
+//! A callout belongs to who sent it: the SDK hands a reply to the context whose callback sent the callout, and drops it
+//! where that context is gone. So the root context fetches what is for all, on its tick; and it sends and gets the
+//! callouts of requests that it goes on with.
+
+use std::{
+    cell::{Cell, RefCell, RefMut},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use gwauthz_policy::{Engine, Exchange, FetchId, FetchReply};
+use proxy_wasm::{
+    hostcalls,
+    types::{BufferType, LogLevel, MapType},
+};
+
+use crate::{
+    http::{dispatch, take_reply, wake},
+    root::log,
+};
+
+pub(crate) struct Shared {
+    root: u32,
+    engine: RefCell<Engine>,
+    held: RefCell<BTreeMap<u32, Rc<RefCell<Exchange>>>>,
+    /// What the root context has asked for, by the host's number.
+    calls: RefCell<BTreeMap<u32, Call>>,
+    tick: Cell<Duration>,
+    acts_for_request: Cell<bool>,
+}
+
+enum Call {
+    Fetch(FetchId),
+    Request(u32, Rc<RefCell<Exchange>>),
+}
+
+/// The shortest tick; a host may take zero for none.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
+
+impl Shared {
+    pub(crate) fn new(root: u32, engine: Engine) -> Self {
+        Self {
+            root,
+            engine: RefCell::new(engine),
+            held: RefCell::default(),
+            calls: RefCell::default(),
+            tick: Cell::new(Duration::ZERO),
+            acts_for_request: Cell::new(false),
+        }
+    }
+
+    /// To be given back before anything else is called here.
+    pub(crate) fn engine(&self) -> RefMut<'_, Engine> {
+        self.engine.borrow_mut()
+    }
+
+    /// A request waits until the root context wakes it.
+    pub(crate) fn hold(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+        self.held.borrow_mut().insert(id, Rc::clone(exchange));
+        self.schedule();
+    }
+
+    /// A request has sent a callout. The reply comes to the context that sent it: the request's own, or the root context.
+    pub(crate) fn called(&self, token: u32, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+        if self.acts_for_request.get() {
+            self.calls.borrow_mut().insert(token, Call::Request(id, Rc::clone(exchange)));
+        }
+    }
+
+    /// A request is over.
+    pub(crate) fn forget(&self, id: u32) {
+        self.held.borrow_mut().remove(&id);
+    }
+
+    /// The root context's tick.
+    pub(crate) fn handle_tick(self: &Rc<Self>) {
+        let Ok(now) = hostcalls::get_current_time() else { return };
+        let fetches = self.engine().handle_tick(now);
+        for fetch in fetches {
+            match dispatch(&fetch.callout) {
+                Some(token) => {
+                    self.calls.borrow_mut().insert(token, Call::Fetch(fetch.id));
+                }
+                None => self.handle_fetched(fetch.id, FetchReply::Failed),
+            }
+        }
+        self.wake();
+        self.schedule();
+    }
+
+    /// A reply to what the root context has asked for.
+    pub(crate) fn handle_reply(self: &Rc<Self>, token: u32, headers: usize, body: usize) {
+        let Some(call) = self.calls.borrow_mut().remove(&token) else { return };
+        match call {
+            Call::Fetch(id) if headers == 0 => self.handle_fetched(id, FetchReply::Failed),
+            Call::Fetch(id) => {
+                let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status");
+                let size = body.min(FetchReply::MAX_BODY_BYTES);
+                let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size);
+                let (status, body) = (status.ok().flatten(), body.ok().flatten().unwrap_or_default());
+                let reply = FetchReply::Reply { status: &status.unwrap_or_default(), body: &body };
+                self.handle_fetched(id, reply);
+            }
+            Call::Request(id, exchange) => self.within(id, || take_reply(self, id, &exchange, headers)),
+        }
+        self.wake();
+        self.schedule();
+    }
+
+    fn handle_fetched(&self, id: FetchId, reply: FetchReply<'_>) {
+        let Ok(now) = hostcalls::get_current_time() else { return };
+        let said = self.engine().handle_fetch_reply(id, reply, now);
+        if let Some(said) = said {
+            log(LogLevel::Warn, &format!("gwauthz: {said}"));
+        }
+    }
+
+    /// Goes on with the requests that need not wait any longer.
+    fn wake(self: &Rc<Self>) {
+        let woken = self.engine().take_woken();
+        for id in woken {
+            let held = self.held.borrow_mut().remove(&id);
+            if let Some(exchange) = held {
+                self.within(id, || wake(self, id, &exchange));
+            }
+        }
+    }
+
+    /// Acts for a request in the root context's place.
+    fn within(&self, id: u32, act: impl FnOnce()) {
+        // A request that is gone has no context.
+        if hostcalls::set_effective_context(id).is_ok() {
+            self.acts_for_request.set(true);
+            act();
+            self.acts_for_request.set(false);
+            let _ = hostcalls::set_effective_context(self.root);
+        }
+    }
+
+    /// Has the host tick when the policy needs it next.
+    pub(crate) fn schedule(&self) {
+        let Ok(now) = hostcalls::get_current_time() else { return };
+        let next = self.engine().next_tick(now).map_or(Duration::ZERO, |next| next.max(SHORTEST_TICK));
+        if self.tick.replace(next) != next {
+            let _ = hostcalls::set_tick_period(next);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The JWK Set of an issuer that is fetched from a cluster: when, and for how long it counts.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{
+    Callout,
+    fetch::{FetchReply, Origin},
+    jwk::JwkSet,
+};
+
+/// Where a JWK Set is, and how old it may get: `issuers[].jwks` of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct JwksSource {
+    pub(crate) origin: Origin,
+    /// How often it is fetched.
+    pub(crate) refresh: Duration,
+    /// How long behind its time for a refresh it still counts.
+    pub(crate) stale_for: Duration,
+    /// How long a fetch may take.
+    pub(crate) timeout: Duration,
+}
+
+/// What is known of such a set.
+#[derive(Debug)]
+pub(crate) struct RemoteKeys {
+    source: JwksSource,
+    /// The last good one, and when it came.
+    set: Option<(JwkSet, SystemTime)>,
+    /// When it is to be fetched next; `None`: at once.
+    due: Option<SystemTime>,
+    /// When the fetch that is under way was begun.
+    fetching: Option<SystemTime>,
+    /// How many fetches have failed in a row.
+    failures: u32,
+}
+
+/// The least time between two fetches because of tokens with keys that are not in the set: a new key is known this long
+/// after its first token, and tokens with invented keys cost no more than a fetch in this time.
+const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(5);
+/// The time from the first failure to the next try; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl RemoteKeys {
+    pub(crate) fn new(source: JwksSource) -> Self {
+        Self { source, set: None, due: None, fetching: None, failures: 0 }
+    }
+
+    /// The set, while it counts.
+    pub(crate) fn set(&self, now: SystemTime) -> Option<&JwkSet> {
+        let (set, since) = self.set.as_ref()?;
+        // A clock that has stepped back makes nothing older.
+        let age = now.duration_since(*since).unwrap_or_default();
+        (age <= self.source.refresh + self.source.stale_for).then_some(set)
+    }
+
+    /// Whether a newer set may be there soon: it is being fetched, or will be, where the last fetch is not too fresh.
+    pub(crate) fn ask_again(&mut self, now: SystemTime) -> bool {
+        if self.is_fetching(now) || self.due.is_none_or(|due| due <= now) {
+            return true;
+        }
+        let settled = match &self.set {
+            Some((_, since)) if self.failures == 0 => {
+                now.duration_since(*since).is_ok_and(|age| age >= UNKNOWN_KEY_PAUSE)
+            }
+            _ => false,
+        };
+        if settled {
+            self.due = None;
+        }
+        settled
+    }
+
+    /// When it is to be fetched next; `None`: at once.
+    pub(crate) fn due(&self) -> Option<SystemTime> {
+        self.due
+    }
+
+    /// The request for it, if it is to be fetched now. One at a time is under way.
+    pub(crate) fn fetch(&mut self, now: SystemTime) -> Option<Callout> {
+        if self.is_fetching(now) || self.due.is_some_and(|due| due > now) {
+            return None;
+        }
+        self.fetching = Some(now);
+        self.due = Some(now + self.source.refresh);
+        Some(self.source.origin.get(self.source.timeout))
+    }
+
+    /// Takes what came back. The last good set stays where it is of no use; then why it is, the first time in a row.
+    pub(crate) fn handle_reply(&mut self, reply: FetchReply<'_>, now: SystemTime) -> Result<(), Option<String>> {
+        self.fetching = None;
+        let set = match reply {
+            FetchReply::Failed => Err("no reply".to_owned()),
+            FetchReply::Reply { status: b"200", body } => JwkSet::parse(body).map_err(|error| error.to_string()),
+            FetchReply::Reply { status, .. } => Err(format!("status {}", status.escape_ascii())),
+        };
+        match set {
+            Ok(set) => {
+                self.set = Some((set, now));
+                self.failures = 0;
+                self.due = Some(now + self.source.refresh);
+                Ok(())
+            }
+            Err(reason) => {
+                let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);
+                self.failures = self.failures.saturating_add(1);
+                self.due = Some(now + pause);
+                Err((self.failures == 1).then_some(reason))
+            }
+        }
+    }
+
+    /// Whether a fetch is under way. The host ends each within its time; one that it forgot is not waited for.
+    fn is_fetching(&self, now: SystemTime) -> bool {
+        self.fetching.is_some_and(|since| now.duration_since(since).unwrap_or_default() <= 2 * self.source.timeout)
+    }
+}
