@@ -6,10 +6,10 @@ use gwauthz_host::scenario::Exchange;
 
 use crate::scenarios::run_guest;
 
-/// A guest that makes a callout with each request, whose method is the path. `/c…` is a call with a time-out of 400 ms, `/d…` two
-/// at once; with `/s…` two messages are sent on a stream, which is then ended, with `/t…` one, and then what comes back, up to a message that
-/// begins with `e`; with a `!` at the end, of a cluster where nobody listens. It tells what it is shown, and lets the request go
-/// on with the end of the callout.
+/// A guest that makes a callout with each request, whose method is the path. `/c…` is a call with a time-out of 400 ms, `/d…`
+/// two at once. With `/s…` two messages are sent on a stream, which is then ended; with `/t…` one, and then what comes back,
+/// up to a message that begins with `e`. With a `!` at the end it is of a cluster where nobody listens. It tells what it is
+/// shown, and lets the request go on with the end of the callout.
 const GUEST: &str = r#"(module
     (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
     (import "env" "proxy_grpc_call" (func $grpc_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
