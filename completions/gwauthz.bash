@@ -199,7 +199,7 @@ _gwauthz() {
             return 0
             ;;
         gwauthz__subcmd__build)
-            opts="-o -q -v -h -V --manifest-path --out --format --color --quiet --verbose --help --version"
+            opts="-o -q -v -h -V --manifest-path --out --names --format --color --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::abi::Status;
+
 /// Faults that a gateway brings upon its plugins; none by default. Each counts in every VM for itself, from its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -15,6 +17,8 @@ pub struct Faults {
     pub deadline: Option<Duration>,
     /// A callback that traps.
     pub trap: Option<TrapAt>,
+    /// A host call that is not done.
+    pub refusal: Option<RefusalAt>,
 }
 
 /// Where a plugin is made to trap.
@@ -26,12 +30,26 @@ pub struct TrapAt {
     pub call: u64,
 }
 
+/// Which call of a plugin a gateway does not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalAt {
+    /// The function's name, as the module imports it: `proxy_replace_header_map_value`.
+    pub function: String,
+    /// The how many-th call of it is not done; the first is 1.
+    pub call: u64,
+    /// What the plugin gets instead.
+    pub status: Status,
+}
+
 /// The faults of one VM, and how far they are.
 #[derive(Debug, Default)]
 pub(crate) struct Injected {
     faults: Faults,
     allocations: u64,
+    /// Of the callback that is to trap.
     calls: u64,
+    /// Of the function that is to be refused.
+    host_calls: u64,
 }
 
 impl Injected {
@@ -51,6 +69,13 @@ impl Injected {
         let Some(trap) = self.faults.trap.as_ref().filter(|trap| trap.callback == callback) else { return false };
         self.calls = self.calls.saturating_add(1);
         self.calls == trap.call
+    }
+
+    /// What the call of a function that has begun is to be refused with.
+    pub(crate) fn refusal(&mut self, function: &str) -> Option<Status> {
+        let refusal = self.faults.refusal.as_ref().filter(|refusal| refusal.function == function)?;
+        self.host_calls = self.host_calls.saturating_add(1);
+        (self.host_calls == refusal.call).then_some(refusal.status)
     }
 
     /// How long one callback may run.

@@ -49,7 +49,7 @@ pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};
 pub use fault::Fault;
-pub use faults::{Faults, TrapAt};
+pub use faults::{Faults, RefusalAt, TrapAt};
 pub use foreign::{ForeignCall, ForeignReply};
 pub use gateway::{
     Callout, Connection, ConnectionId, Cost, Disconnection, Ending, Gateway, GatewayConfig, Outcome, Part, Received,

@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use gwauthz_host::{
-    Compiler, Ending, Fault, Faults, Gateway, GatewayConfig, HttpRequest, Outcome, Plugin, StartError, TrapAt, World,
+    Compiler, Ending, Fault, Faults, Gateway, GatewayConfig, HttpRequest, Outcome, Plugin, RefusalAt, StartError,
+    Status, TrapAt, World,
 };
 
 struct Nobody;
@@ -60,6 +61,16 @@ fn an_allocator_runs_out() {
     for (allocations, expected) in [(None, "00"), (Some(2), "00"), (Some(1), "06"), (Some(0), "66")] {
         let mut gateway = gateway(ASKS, Faults { allocations, ..Faults::default() });
         assert_eq!(said(&request(&mut gateway)), expected, "{allocations:?}");
+    }
+}
+
+#[test]
+fn one_call_of_a_function_is_refused() {
+    for (call, expected) in [(1, ":0"), (2, "0:"), (3, "00")] {
+        let status = Status::InternalFailure;
+        let refusal = RefusalAt { function: "proxy_get_header_map_value".to_owned(), call, status };
+        let mut gateway = gateway(ASKS, Faults { refusal: Some(refusal), ..Faults::default() });
+        assert_eq!(said(&request(&mut gateway)), expected, "{call}");
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, HeaderMutation, Permit, Request, Step};
+use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, Permit, Request, Step};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext},
-    types::{Action, MapType},
+    types::{Action, LogLevel, MapType},
 };
 
-use crate::shared::Shared;
+use crate::{host, root::log, shared::Shared};
 
 pub(crate) struct Http {
     id: u32,
@@ -51,12 +51,12 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let step = self.shared.as_ref().and_then(|shared| ask(shared, &self.exchange));
         match (&self.shared, step) {
-            (_, Some(Step::Continue(permit))) => change(&permit),
+            (Some(shared), Some(Step::Continue(permit))) => {
+                change(shared, &self.exchange, &permit);
+            }
             (Some(shared), Some(step)) => carry_out(shared, self.id, &self.exchange, step),
             // No gateway gets here: it starts no stream without a configuration, and has headers and a clock.
-            _ => {
-                let _ = hostcalls::send_http_response(500, Vec::new(), None);
-            }
+            _ => send(&Answer::gateway_failure()),
         }
         self.action()
     }
@@ -113,9 +113,10 @@ pub(crate) fn take_reply(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exc
 fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, step: Step) {
     match step {
         Step::Continue(permit) => {
-            change(&permit);
-            // The client may have left meanwhile; then there is nothing to resume.
-            let _ = hostcalls::resume_http_request();
+            if change(shared, exchange, &permit) {
+                // The client may have left meanwhile; then there is nothing to resume.
+                let _ = hostcalls::resume_http_request();
+            }
         }
         Step::Deny(answer) => send(&answer),
         Step::Callout(callout) => match dispatch(&callout) {
@@ -137,22 +138,19 @@ pub(crate) fn dispatch(callout: &Callout) -> Option<u32> {
     hostcalls::dispatch_http_call(&callout.cluster, headers, None, Vec::new(), callout.timeout).ok()
 }
 
-/// Changes the request as its permit says. It is held until then: its headers can be written.
-fn change(permit: &Permit) {
-    for mutation in permit.mutations() {
-        let (name, value) = match mutation {
-            HeaderMutation::Set { name, value } => (name, Some(value.as_slice())),
-            HeaderMutation::Remove { name } => (name, None),
-        };
-        let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, value);
+/// Changes the request, which is held until then, as its permit says. Whether it may go on: not half changed.
+fn change(shared: &Shared, exchange: &RefCell<Exchange>, permit: &Permit) -> bool {
+    let changed = permit.mutations().iter().all(|mutation| host::change(mutation).is_ok());
+    if !changed {
+        let answer = exchange.borrow_mut().handle_refused_change(&shared.engine());
+        answer.iter().for_each(send);
     }
+    changed
 }
 
-/// Answers the request in the upstream's place. The host drops what arrives after the client has left.
+/// Answers the request in the upstream's place. Where the gateway cannot, the request stays held.
 fn send(answer: &Answer) {
-    let _ = hostcalls::send_http_response(
-        answer.status,
-        answer.headers.iter().map(|(name, value)| (*name, value.as_ref())).collect(),
-        Some(answer.body.as_bytes()),
-    );
+    if host::send_local_response(answer).is_err() {
+        log(LogLevel::Error, "gwauthz: a request could not be answered: it is held");
+    }
 }

@@ -1,19 +1,21 @@
-//! What a denied client is told: problem details (RFC 9457) with a bearer challenge (RFC 6750, section 3), or, with
-//! `compat: seed`, the status lines and bodies of the plugin that this one replaces.
+//! What a denied client is told: problem details (RFC 9457) with a bearer challenge (RFC 6750, section 3), that alone, or
+//! the status lines and bodies of the plugin that this one replaces. Clients of gRPC get its status.
 
 use std::borrow::Cow;
 
-use crate::{Denial, config::Compat};
+use crate::{Denial, denial::Facts};
 
 /// A response that the gateway sends in the upstream's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status code.
     pub status: u32,
+    /// The status code for a client of gRPC, to whom Envoy gives it in the place of `status`, with `body` as the message.
+    pub grpc_status: u8,
     /// Headers, names in lower case.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body; ends in a newline.
-    pub body: String,
+    /// The body.
+    pub body: Cow<'static, str>,
     /// Why the request was denied.
     pub denial: Denial,
 }
@@ -22,162 +24,63 @@ pub struct Answer {
 /// has failed.
 const RETRY_AFTER_SECONDS: &str = "5";
 
+/// What answers look like: `errors.format` of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorFormat {
+    /// A challenge, and a problem as JSON.
+    Problem,
+    /// A challenge alone.
+    Challenge,
+    /// The status lines and bodies of the plugin that this one replaces.
+    Seed,
+}
+
 impl Answer {
-    /// `scopes`: those that the request needs, for a token that lacks one.
-    pub(crate) fn new(denial: Denial, scopes: &[String], compat: Compat) -> Self {
-        match compat {
-            Compat::Strict => problem(denial, scopes),
-            Compat::Seed => seed(denial),
+    /// `scopes`: those that the request needs, for a token that lacks one. `to_grpc`: the client speaks gRPC.
+    pub(crate) fn new(denial: Denial, scopes: &[String], format: ErrorFormat, to_grpc: bool) -> Self {
+        let Facts { class, code, detail, challenge, seed, .. } = denial.facts();
+        let answer = |status, headers, body| Self { status, grpc_status: class.grpc_status, headers, body, denial };
+        if format == ErrorFormat::Seed {
+            let (status, body) = *seed;
+            return answer(status, Vec::new(), body.into());
         }
+        let mut headers = Vec::with_capacity(2);
+        let body = match format {
+            // The message of a gRPC status is for people.
+            _ if to_grpc => Cow::Borrowed(*detail),
+            ErrorFormat::Problem => {
+                headers.push(("content-type", "application/problem+json".into()));
+                [class.problem, detail, "\",\"code\":\"", code, "\"}\n"].concat().into()
+            }
+            ErrorFormat::Challenge | ErrorFormat::Seed => Cow::default(),
+        };
+        headers.extend(challenge.map(|challenge| ("www-authenticate", with_scopes(challenge, denial, scopes))));
+        if matches!(class.status, 429 | 503) {
+            headers.push(("retry-after", RETRY_AFTER_SECONDS.into()));
+        }
+        answer(class.status, headers, body)
+    }
+
+    /// The answer to a request that the gateway gives no configuration, headers or time for.
+    #[must_use]
+    pub fn gateway_failure() -> Self {
+        Self::new(Denial::GatewayFailure, &[], ErrorFormat::Problem, false)
     }
 }
 
-fn problem(denial: Denial, scopes: &[String]) -> Answer {
-    let (status, title) = match denial {
-        Denial::AmbiguousPath | Denial::MultipleAuthorizations | Denial::MultipleTokens | Denial::UnreadableHeader => {
-            (400, "Bad Request")
-        }
-        Denial::MissingToken
-        | Denial::MalformedAuthorization
-        | Denial::TokenTooLarge
-        | Denial::MalformedToken
-        | Denial::ExpiredToken
-        | Denial::PrematureToken
-        | Denial::UnknownIssuer
-        | Denial::UnsupportedAlgorithm
-        | Denial::UnknownKey
-        | Denial::InvalidSignature
-        | Denial::WrongAudience
-        | Denial::MissingClaim
-        | Denial::WrongClaim
-        | Denial::LongLivedToken
-        | Denial::RejectedByService => (401, "Unauthorized"),
-        Denial::RevokedByService | Denial::CrossOrigin | Denial::InsufficientScope | Denial::RequirementNotMet => {
-            (403, "Forbidden")
-        }
-        Denial::TooManyFailures => (429, "Too Many Requests"),
-        Denial::KeysUnavailable | Denial::ServiceUnavailable | Denial::ServiceError => (503, "Service Unavailable"),
-    };
-    let detail = match denial {
-        Denial::AmbiguousPath => "the path can be read in more than one way",
-        Denial::MissingToken => "a bearer token is required",
-        Denial::MalformedAuthorization => "the Authorization header is not a bearer token",
-        Denial::MultipleAuthorizations => "more than one Authorization header",
-        Denial::MultipleTokens => "tokens in more than one place",
-        Denial::CrossOrigin => "the cookie comes with a request of another origin",
-        Denial::UnreadableHeader => "a header that authorization depends on is not text",
-        Denial::TokenTooLarge => "the token is too large",
-        Denial::MalformedToken => "the token is not a signed JWT with an identifier",
-        Denial::ExpiredToken => "the token has expired",
-        Denial::PrematureToken => "the token is not valid yet",
-        Denial::UnknownIssuer => "the issuer of the token is not trusted",
-        Denial::UnsupportedAlgorithm => "the token is not signed as it has to be",
-        Denial::UnknownKey => "the key of the token is not known",
-        Denial::InvalidSignature => "the signature of the token does not hold",
-        Denial::WrongAudience => "the token is for somebody else",
-        Denial::MissingClaim => "the token lacks a claim",
-        Denial::WrongClaim => "a claim of the token is not what it has to be",
-        Denial::LongLivedToken => "the token is valid for too long",
-        Denial::RejectedByService => "the token was rejected",
-        Denial::RevokedByService => "the token has been revoked",
-        Denial::InsufficientScope => "the token lacks a scope that the request needs",
-        Denial::RequirementNotMet => "the token lacks what the request needs",
-        Denial::TooManyFailures => "too many tokens with invalid signatures",
-        Denial::KeysUnavailable | Denial::ServiceUnavailable | Denial::ServiceError => {
-            "authorization is not available at the moment"
-        }
-    };
-    let code = denial.code();
-    let mut headers = vec![("content-type", Cow::Borrowed("application/problem+json"))];
-    let mut challenge = challenge(denial);
-    if let (Denial::InsufficientScope, Some(challenge), false) = (denial, &mut challenge, scopes.is_empty()) {
-        // Scopes hold no character that a quoted string escapes (RFC 6749, section 3.3).
-        challenge.push_str(&format!(", scope=\"{}\"", scopes.join(" ")));
+/// The challenge, which tells the scopes that are needed where one is missing.
+fn with_scopes(challenge: &'static str, denial: Denial, scopes: &[String]) -> Cow<'static, str> {
+    if denial != Denial::InsufficientScope || scopes.is_empty() {
+        return challenge.into();
     }
-    headers.extend(challenge.map(|challenge| ("www-authenticate", challenge.into())));
-    if matches!(status, 429 | 503) {
-        headers.push(("retry-after", RETRY_AFTER_SECONDS.into()));
-    }
-    // Every part is a constant of ours without characters that JSON escapes.
-    let body = format!(
-        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{detail}\",\"code\":\"{code}\"}}\n"
-    );
-    Answer { status, headers, body, denial }
-}
-
-/// The `WWW-Authenticate` value; without an error code where the client sent no credentials at all.
-fn challenge(denial: Denial) -> Option<String> {
-    const INVALID_REQUEST: &str = "invalid_request";
-    const INVALID_TOKEN: &str = "invalid_token";
-    let (error, description) = match denial {
-        Denial::MissingToken => return Some("Bearer".to_owned()),
-        Denial::MalformedAuthorization => (INVALID_REQUEST, "expected the scheme Bearer and a token"),
-        Denial::MultipleAuthorizations => (INVALID_REQUEST, "more than one Authorization header"),
-        Denial::MultipleTokens => (INVALID_REQUEST, "tokens in more than one place"),
-        Denial::TokenTooLarge => (INVALID_TOKEN, "too large"),
-        Denial::MalformedToken => (INVALID_TOKEN, "not a signed JWT with an identifier"),
-        Denial::ExpiredToken => (INVALID_TOKEN, "expired"),
-        Denial::PrematureToken => (INVALID_TOKEN, "not valid yet"),
-        Denial::UnknownIssuer => (INVALID_TOKEN, "unknown issuer"),
-        Denial::UnsupportedAlgorithm => (INVALID_TOKEN, "unsupported algorithm"),
-        Denial::UnknownKey => (INVALID_TOKEN, "unknown key"),
-        Denial::InvalidSignature => (INVALID_TOKEN, "invalid signature"),
-        Denial::WrongAudience => (INVALID_TOKEN, "wrong audience"),
-        Denial::MissingClaim => (INVALID_TOKEN, "missing claim"),
-        Denial::WrongClaim => (INVALID_TOKEN, "wrong claim"),
-        Denial::LongLivedToken => (INVALID_TOKEN, "valid for too long"),
-        Denial::RejectedByService => (INVALID_TOKEN, "rejected"),
-        // RFC 6750, section 3.1: a revoked token is an invalid one, whatever the status.
-        Denial::RevokedByService => (INVALID_TOKEN, "revoked"),
-        Denial::InsufficientScope => ("insufficient_scope", "a scope is missing"),
-        Denial::AmbiguousPath
-        | Denial::CrossOrigin
-        | Denial::UnreadableHeader
-        | Denial::RequirementNotMet
-        | Denial::TooManyFailures
-        | Denial::KeysUnavailable
-        | Denial::ServiceUnavailable
-        | Denial::ServiceError => return None,
-    };
-    Some(format!("Bearer error=\"{error}\", error_description=\"{description}\""))
-}
-
-fn seed(denial: Denial) -> Answer {
-    let (status, body) = match denial {
-        Denial::AmbiguousPath => (400, "Bad Request: Ambiguous path\n"),
-        Denial::UnreadableHeader => (400, "Bad Request: Unreadable header\n"),
-        Denial::MissingToken => (401, "Unauthorized: Missing Authorization header\n"),
-        Denial::MalformedAuthorization | Denial::MultipleAuthorizations | Denial::MultipleTokens => {
-            (401, "Unauthorized: Invalid Authorization header format\n")
-        }
-        Denial::TokenTooLarge
-        | Denial::MalformedToken
-        | Denial::ExpiredToken
-        | Denial::PrematureToken
-        | Denial::UnknownIssuer
-        | Denial::UnsupportedAlgorithm
-        | Denial::UnknownKey
-        | Denial::InvalidSignature
-        | Denial::WrongAudience
-        | Denial::MissingClaim
-        | Denial::WrongClaim
-        | Denial::LongLivedToken
-        | Denial::RejectedByService => (401, "Unauthorized: Invalid JWT token\n"),
-        Denial::CrossOrigin => (403, "Forbidden: Cross-origin request\n"),
-        Denial::InsufficientScope => (403, "Forbidden: Insufficient scope\n"),
-        Denial::RequirementNotMet => (403, "Forbidden: Requirement not met\n"),
-        Denial::RevokedByService => (403, "Forbidden: Token has been revoked\n"),
-        Denial::TooManyFailures => (429, "Too Many Requests\n"),
-        Denial::KeysUnavailable | Denial::ServiceUnavailable => (503, "Authorization service unavailable\n"),
-        Denial::ServiceError => (503, "Authorization service error\n"),
-    };
-    Answer { status, headers: Vec::new(), body: body.to_owned(), denial }
+    // Scopes hold no character that a quoted string escapes (RFC 6749, section 3.3).
+    [challenge, ", scope=\"", &scopes.join(" "), "\""].concat().into()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Answer;
-    use crate::{Denial, Json, config::Compat};
+    use super::{Answer, ErrorFormat};
+    use crate::{Denial, Json};
 
     /// The contract of the plugin that this one replaces, byte for byte.
     #[test]
@@ -191,15 +94,15 @@ mod tests {
             (Denial::ServiceUnavailable, 503, "Authorization service unavailable\n"),
             (Denial::ServiceError, 503, "Authorization service error\n"),
         ] {
-            let answer = Answer::new(denial, &[], Compat::Seed);
-            assert_eq!((answer.status, answer.body.as_str()), (status, body));
+            let answer = Answer::new(denial, &[], ErrorFormat::Seed, false);
+            assert_eq!((answer.status, answer.body.as_ref()), (status, body));
         }
     }
 
     #[test]
     fn strict_answers_are_problem_details_with_a_challenge_on_401() {
         for denial in Denial::ALL {
-            let answer = Answer::new(denial, &[], Compat::Strict);
+            let answer = Answer::new(denial, &[], ErrorFormat::Problem, false);
             let Json::Object(members) = Json::parse(answer.body.as_bytes()).unwrap() else { panic!("not an object") };
             let member = |name: &str| members.iter().find(|(key, _)| key == name).unwrap().1.clone();
             assert_eq!(member("status"), Json::Number(answer.status.into()));
@@ -215,11 +118,37 @@ mod tests {
     fn a_client_is_told_which_scopes_the_request_needs() {
         let scopes = ["read".to_owned(), "write:all".to_owned()];
         for (denial, expected) in [(Denial::InsufficientScope, true), (Denial::RevokedByService, false)] {
-            let answer = Answer::new(denial, &scopes, Compat::Strict);
+            let answer = Answer::new(denial, &scopes, ErrorFormat::Problem, false);
             let (_, challenge) = answer.headers.iter().find(|(key, _)| *key == "www-authenticate").unwrap();
             assert_eq!(challenge.ends_with(", scope=\"read write:all\""), expected, "{challenge}");
         }
-        assert!(Answer::new(Denial::InsufficientScope, &scopes, Compat::Seed).headers.is_empty());
+        assert!(Answer::new(Denial::InsufficientScope, &scopes, ErrorFormat::Seed, false).headers.is_empty());
+    }
+
+    #[test]
+    fn a_challenge_may_be_all() {
+        let answer = Answer::new(Denial::ExpiredToken, &[], ErrorFormat::Challenge, false);
+        let challenge = r#"Bearer error="invalid_token", error_description="expired""#;
+        assert_eq!(
+            (answer.status, answer.headers.as_slice()),
+            (401, [("www-authenticate", challenge.into())].as_slice())
+        );
+        assert_eq!(answer.body, "");
+    }
+
+    #[test]
+    fn clients_of_grpc_get_its_status_and_a_message() {
+        for denial in Denial::ALL {
+            let statuses = [(400, 3), (401, 16), (403, 7), (429, 8), (503, 14)];
+            for format in [ErrorFormat::Problem, ErrorFormat::Challenge] {
+                let answer = Answer::new(denial, &[], format, true);
+                assert!(statuses.contains(&(answer.status, answer.grpc_status)), "{denial:?}");
+                assert_eq!(answer.body, denial.facts().detail);
+                assert!(answer.headers.iter().all(|(name, _)| *name != "content-type"));
+            }
+            let seed = |to_grpc| Answer::new(denial, &[], ErrorFormat::Seed, to_grpc);
+            assert_eq!(seed(true), seed(false));
+        }
     }
 
     #[test]

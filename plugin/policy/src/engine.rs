@@ -52,8 +52,12 @@ pub struct Exchange {
     deadline: Option<SystemTime>,
     /// What is to be changed of the request once it is allowed.
     mutations: Vec<HeaderMutation>,
+    /// What the upstream is told of the token, once somebody has vouched for it.
+    identity: Vec<HeaderMutation>,
     /// The answer once the service has allowed a token that does not meet what the rules require.
     unmet: Option<Answer>,
+    /// Whether the client speaks gRPC; known once the request is not simply allowed.
+    to_grpc: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -108,7 +112,15 @@ impl Exchange {
     /// A request; `stream` is the caller's number of it, which no other has as long as it lasts.
     #[must_use]
     pub fn new(stream: u32) -> Self {
-        Self { stream, state: State::New, deadline: None, mutations: Vec::new(), unmet: None }
+        Self {
+            stream,
+            state: State::New,
+            deadline: None,
+            mutations: Vec::new(),
+            identity: Vec::new(),
+            unmet: None,
+            to_grpc: false,
+        }
     }
 
     /// The request's headers have arrived, or it has waited for long enough.
@@ -129,6 +141,9 @@ impl Exchange {
                 Ok(Step::Wait)
             }
         });
+        if !matches!(decision, Ok(Step::Continue(_))) {
+            self.to_grpc = request.is_grpc();
+        }
         Some(self.settle(engine, decision))
     }
 
@@ -141,7 +156,7 @@ impl Exchange {
                 // Until the service has allowed the token, nobody has verified its claims.
                 let decision = reply.verdict().map(|reason| match self.unmet.take() {
                     Some(answer) => Step::Deny(answer),
-                    None => Step::Continue(Permit::new(reason, mem::take(&mut self.mutations))),
+                    None => Step::Continue(self.permit(reason)),
                 });
                 Some(self.settle(engine, decision))
             }
@@ -156,6 +171,19 @@ impl Exchange {
         }
     }
 
+    /// The gateway did not change the request as its permit says: the permit is void.
+    ///
+    /// `None` where there was none.
+    pub fn handle_refused_change(&mut self, engine: &Engine) -> Option<Answer> {
+        match self.state {
+            State::Allowed => {
+                self.state = State::Denied;
+                Some(Answer::new(Denial::GatewayFailure, &[], engine.config.errors, self.to_grpc))
+            }
+            State::New | State::Waiting | State::AwaitingReply | State::Denied => None,
+        }
+    }
+
     /// Whether the request has been allowed: until then nothing of it may pass.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
@@ -165,9 +193,11 @@ impl Exchange {
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
         let Engine { config, verifier, .. } = engine;
+        // What clients may not say.
+        self.mutations = config.identity.removals(request);
         // Rules.
         let requirements = match ruling(config, request)? {
-            Ruling::Open(reason) => return Ok(Step::Continue(Permit::new(reason, Vec::new()))),
+            Ruling::Open(reason) => return Ok(Step::Continue(self.permit(reason))),
             Ruling::Protected(requirements) => requirements,
         };
         // The token and its form.
@@ -183,7 +213,15 @@ impl Exchange {
         // What the rules require.
         let unmet = requirements.iter().find_map(|requirement| {
             let denial = requirement.check(token.claims(), &config.tokens.roles_claim).err()?;
-            Some(Answer::new(denial, &requirement.scopes, config.compat))
+            Some(Answer::new(denial, &requirement.scopes, config.errors, request.is_grpc()))
+        });
+        // What the upstream is to be told.
+        let unmet = unmet.or_else(|| match config.identity.headers(token.claims()) {
+            Ok(headers) => {
+                self.identity = headers;
+                None
+            }
+            Err(denial) => Some(Answer::new(denial, &[], config.errors, request.is_grpc())),
         });
         match unmet {
             // What a trusted issuer has signed needs nobody's word.
@@ -192,19 +230,28 @@ impl Exchange {
         }
         // Paths are logged everywhere.
         if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
-            self.mutations = vec![found.source.removal(request)];
+            self.mutations.push(found.source.removal(request));
         }
         // The service's word.
         let Some(upstream) = &config.upstream else {
-            return Ok(Step::Continue(Permit::new(PermitReason::Verified, mem::take(&mut self.mutations))));
+            return Ok(Step::Continue(self.permit(PermitReason::Verified)));
         };
         token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
         Ok(upstream.ask(&token, request, path.unwrap_or_default()).map(Step::Callout)?)
     }
 
+    fn permit(&mut self, reason: PermitReason) -> Permit {
+        let mut mutations = mem::take(&mut self.mutations);
+        if reason.vouches_for_claims() {
+            mutations.append(&mut self.identity);
+        }
+        Permit::new(reason, mutations)
+    }
+
     fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {
-        let step = decision.unwrap_or_else(|denial| Step::Deny(Answer::new(denial, &[], engine.config.compat)));
+        let answer = |denial| Answer::new(denial, &[], engine.config.errors, self.to_grpc);
+        let step = decision.unwrap_or_else(|denial| Step::Deny(answer(denial)));
         self.state = match step {
             Step::Continue(_) => State::Allowed,
             Step::Deny(_) => State::Denied,

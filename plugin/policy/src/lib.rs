@@ -17,6 +17,7 @@ mod denial;
 mod engine;
 mod fetch;
 mod host;
+mod identity;
 mod issuer;
 mod path;
 mod permit;

@@ -84,6 +84,14 @@ impl fmt::Debug for HeaderMutation {
 }
 
 impl PermitReason {
+    /// Whether the claims of the request's token have been vouched for: by its signature, or by the service.
+    pub(crate) fn vouches_for_claims(self) -> bool {
+        match self {
+            Self::Verified | Self::AuthorizedByService => true,
+            Self::Bypass | Self::Preflight => false,
+        }
+    }
+
     /// The stable name of the reason, for logs and metrics.
     #[must_use]
     pub fn code(self) -> &'static str {

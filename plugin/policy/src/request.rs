@@ -36,14 +36,34 @@ impl<'a> Request<'a> {
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// Whether there is such a header, with `_` for `-` too: CGI cannot tell them apart (RFC 3875, section 4.1.18).
+    /// Whether there is a header that can be taken for this one.
     pub(crate) fn has(self, name: &str) -> bool {
-        let same = |(one, other): (u8, u8)| one.eq_ignore_ascii_case(&other) || (one == b'_' && other == b'-');
-        self.headers.iter().any(|(key, _)| key.len() == name.len() && key.bytes().zip(name.bytes()).all(same))
+        self.alike(name).next().is_some()
+    }
+
+    /// The names of headers that can be taken for `name`, as they stand in the request: CGI cannot tell `_` from `-` (RFC
+    /// 3875, section 4.1.18).
+    pub(crate) fn alike(self, name: &str) -> impl Iterator<Item = &'a str> {
+        let headers = self.headers.iter().map(|(key, _)| key.as_str());
+        headers.filter(move |key| is_alike(key, name))
+    }
+
+    /// Whether the client speaks gRPC, as Envoy tells: by `application/grpc` or what begins with that and `+`.
+    pub(crate) fn is_grpc(self) -> bool {
+        let behind = self.only("content-type").and_then(|kind| kind.strip_prefix(b"application/grpc"));
+        behind.is_some_and(|behind| behind.first().is_none_or(|first| *first == b'+'))
     }
 
     /// The `:path` pseudo-header.
     pub(crate) fn path(self) -> Option<&'a [u8]> {
         self.only(":path")
     }
+}
+
+/// Whether two names of headers are the same but for their case, and for `_` and `-`.
+pub(crate) fn is_alike(one: &str, other: &str) -> bool {
+    let same = |(one, other): (u8, u8)| {
+        one.eq_ignore_ascii_case(&other) || matches!((one, other), (b'_', b'-') | (b'-', b'_'))
+    };
+    one.len() == other.len() && one.bytes().zip(other.bytes()).all(same)
 }

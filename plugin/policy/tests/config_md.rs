@@ -89,6 +89,7 @@ fn shown(value: &Value, path: &str) -> String {
         Value::List(of) => format!("list of {}", shown(of, path)),
         Value::NonEmpty(of) => format!("list of {} (1 to {LONGEST_LIST})", shown(of, path)),
         Value::Object(_) => format!("[object](#{})", path.replace('.', "").to_lowercase()),
+        Value::Texts { .. } => "map to text".to_owned(),
         Value::Map(_) => format!("map to [object](#{})", path.replace('.', "").to_lowercase()),
     }
 }

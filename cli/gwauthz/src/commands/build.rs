@@ -32,6 +32,9 @@ pub(crate) struct BuildArgs {
     /// Write the module to FILE [default: left in cargo's target folder]
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Keep the names of functions, for backtraces of traps; the module is a sixth larger
+    #[arg(long)]
+    names: bool,
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
@@ -43,7 +46,8 @@ impl BuildArgs {
             Some(path) => path,
             None => module::plugin_manifest()?,
         };
-        let built = cargo::build(&manifest, terminal)?.path;
+        let names = if self.names { cargo::FunctionNames::Kept } else { cargo::FunctionNames::Stripped };
+        let built = cargo::build(&manifest, names, terminal)?.path;
         let bytes = input::read("the module", &built, MAX_MODULE_BYTES as u64)?;
         let checked = module::compiler(true, Metering::Deadline, terminal)?.check(&bytes)?;
         let path = match self.out {

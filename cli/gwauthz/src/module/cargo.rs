@@ -25,21 +25,21 @@ pub(crate) const TARGET: &str = "wasm32-wasip1";
 /// The profile, named so that it shares no files with builds by hand.
 pub(crate) const PROFILE: &str = "gwauthz-plugin";
 
-/// Small first, since every worker of a gateway holds a copy; the names of functions stay for backtraces.
-const PROFILE_SETTINGS: &[&str] = &[
-    "inherits=\"release\"",
-    "opt-level=\"s\"",
-    "lto=\"fat\"",
-    "codegen-units=1",
-    "panic=\"abort\"",
-    "strip=\"debuginfo\"",
-    "debug=false",
-];
+/// Small first, since every worker of a gateway holds a copy.
+const PROFILE_SETTINGS: &[&str] =
+    &["inherits=\"release\"", "opt-level=\"s\"", "lto=\"fat\"", "codegen-units=1", "panic=\"abort\"", "debug=false"];
 
 /// What cryptographic crates cannot find out: big integers are faster in words of 32 bits here, where there is no wider
 /// product, though their default for wasm32 are 64; SHA-2 without unrolled rounds is 17 KB smaller, at a microsecond a
 /// token.
 const CFGS: &[&str] = &["cpubits=\"32\"", "sha2_backend_soft=\"compact\""];
+
+/// Whether the module has the names of its functions, for backtraces: they are a sixth of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FunctionNames {
+    Stripped,
+    Kept,
+}
 
 /// A module that cargo has built.
 pub(crate) struct Built {
@@ -47,7 +47,7 @@ pub(crate) struct Built {
 }
 
 /// Builds the crate of `manifest`; adds the target to the toolchain where it is missing.
-pub(crate) fn build(manifest: &Path, terminal: &Terminal) -> Result<Built, Failure> {
+pub(crate) fn build(manifest: &Path, names: FunctionNames, terminal: &Terminal) -> Result<Built, Failure> {
     let manifest = manifest.canonicalize().map_err(|error| Failure::io("find", manifest, &error))?;
     if !manifest.is_file() {
         return Err(Failure::wrong(format!("{} is a folder", manifest.display()), "name the crate's Cargo.toml"));
@@ -55,12 +55,18 @@ pub(crate) fn build(manifest: &Path, terminal: &Terminal) -> Result<Built, Failu
     let folder = manifest.parent().unwrap_or(&manifest);
     ensure_target(folder, terminal)?;
     let progress = terminal.progress("building the plugin", None);
-    let result = run_cargo(&manifest, folder, terminal, &progress);
+    let result = run_cargo(&manifest, names, folder, terminal, &progress);
     progress.finish_and_clear();
     result
 }
 
-fn run_cargo(manifest: &Path, folder: &Path, terminal: &Terminal, progress: &ProgressBar) -> Result<Built, Failure> {
+fn run_cargo(
+    manifest: &Path,
+    names: FunctionNames,
+    folder: &Path,
+    terminal: &Terminal,
+    progress: &ProgressBar,
+) -> Result<Built, Failure> {
     let mut command = tool("cargo", folder);
     command.args([
         "build",
@@ -72,7 +78,11 @@ fn run_cargo(manifest: &Path, folder: &Path, terminal: &Terminal, progress: &Pro
         "--manifest-path",
     ]);
     command.arg(manifest);
-    for setting in PROFILE_SETTINGS {
+    let strip = match names {
+        FunctionNames::Stripped => "strip=\"symbols\"",
+        FunctionNames::Kept => "strip=\"debuginfo\"",
+    };
+    for setting in PROFILE_SETTINGS.iter().chain([&strip]) {
         command.args(["--config", &format!("profile.{PROFILE}.{setting}")]);
     }
     command

@@ -76,7 +76,7 @@ fn workspace(terminal: &Terminal) -> Result<ChosenModule, Failure> {
         Some(path) => path,
         None => {
             let asked = SystemTime::now();
-            let built = cargo::build(&manifest, terminal)?;
+            let built = cargo::build(&manifest, cargo::FunctionNames::Stripped, terminal)?;
             fresh::remember(root, asked);
             built.path
         }

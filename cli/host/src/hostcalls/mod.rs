@@ -45,7 +45,10 @@ macro_rules! import_table {
                     let name = concat!("proxy_", stringify!($name));
                     let number = guest.called(MODULE, name, &($($arg,)*));
                     guest.check_start(MODULE, name, name == "proxy_log")?;
-                    let result = $section::$name(&mut guest, $($arg),*);
+                    let result = match guest.state().injected.refusal(name) {
+                        Some(status) => Err(status.into()),
+                        None => $section::$name(&mut guest, $($arg),*),
+                    };
                     leave(&mut guest, number, name, result)
                 })?;
             )+)+
@@ -156,6 +159,11 @@ pub(crate) fn versions(name: &str) -> &'static [AbiVersion] {
     }
     let known = NAMES.contains(&name) || emscripten::NAMES.contains(&name);
     if known { &AbiVersion::ALL } else { &[] }
+}
+
+/// Whether a gateway provides a function of this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    NAMES.contains(&name)
 }
 
 fn leave(guest: &mut Guest<'_, '_>, number: u64, name: &str, result: HostResult) -> wasmtime::Result<u32> {

@@ -20,7 +20,9 @@ pub use expectation::{
     CalloutExpectation, Decision, EndingName, ForeignCallExpectation, ReceivedExpectation, RequestExpectation,
     StateExpectation, UpstreamExpectation,
 };
-pub use gateway::{FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, SharedDataRace, StartupSetup, TrapSetup};
+pub use gateway::{
+    FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, RefusalSetup, SharedDataRace, StartupSetup, TrapSetup,
+};
 pub use grpc::{
     GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcMessageExpectation, GrpcReply, GrpcService,
     GrpcStreamAnswer, GrpcStreamMessage,

@@ -37,7 +37,7 @@ pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, ConnectionEnding, ConnectionExpectation, Decision,
     EndingName, FailStrategy, FaultSetup, ForeignCallExpectation, ForeignFunction, ForeignStatus, GatewaySetup,
     GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcMessageExpectation, GrpcReply, GrpcService,
-    GrpcStreamAnswer, GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, Reply, Request,
+    GrpcStreamAnswer, GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, RefusalSetup, Reply, Request,
     RequestExpectation, Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection,
     Token, TrapSetup, Update, UpstreamExpectation,
 };

@@ -9,7 +9,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, PermitReason, Request, Step};
+use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, HeaderMutation, Permit, PermitReason, Request, Step};
 use libfuzzer_sys::fuzz_target;
 
 /// Each with the paths that need no token under it.
@@ -37,13 +37,13 @@ const CONFIGS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-/// Tokens stand everywhere, and the service gets to know everything.
+/// Tokens stand everywhere, the service gets to know everything, and the upstream is told of the token.
 const EVERYWHERE: &str = r#"{
     "cluster": "authz",
     "bypassPaths": ["/health"],
     "tokens": {"sources": [{"header": "authorization"}, {"header": "x-token"}, {"cookie": "session"}, {"query": "token"}]},
     "callout": {"forward": {"method": true, "path": true, "host": true, "headers": ["x-other"]}},
-    "headers": {"stripToken": true}
+    "headers": {"stripToken": true, "set": {"x-user-id": "sub", "x-groups": "groups"}}
 }"#;
 
 /// What has happened to the request so far.
@@ -100,6 +100,9 @@ fuzz_target!(|script: &[u8]| {
                     }
                     (_, reason) => panic!("allowed by something else: {reason:?}"),
                 }
+                if config == EVERYWHERE {
+                    assert_speaks_for_itself(&permit, &headers);
+                }
                 Fate::Allowed
             }
             Some(Step::Deny(answer)) => {
@@ -127,6 +130,24 @@ fn assert_asks(config: &str, headers: &[(String, Vec<u8>)]) {
         let value = values.next().expect("a preflight request has it");
         assert!(!value.is_empty() && values.next().is_none(), "{name} is not one value");
         assert!(name != ":method" || value == b"OPTIONS", "{value:?} is no OPTIONS");
+    }
+}
+
+/// Nothing that the client says of itself is left, and nothing that is said of it breaks out of its header.
+fn assert_speaks_for_itself(permit: &Permit, headers: &[(String, Vec<u8>)]) {
+    let is_identity = |name: &str| ["x-user-id", "x-groups"].contains(&name.replace('_', "-").as_str());
+    for (name, _) in headers {
+        let name = name.to_ascii_lowercase();
+        let removal = HeaderMutation::Remove { name: name.clone() };
+        assert!(!is_identity(&name) || permit.mutations().contains(&removal), "{name} is left");
+    }
+    for mutation in permit.mutations() {
+        if let HeaderMutation::Set { name, value } = mutation
+            && is_identity(name)
+        {
+            assert_eq!(permit.reason(), PermitReason::AuthorizedByService);
+            assert!(!value.is_empty() && value.iter().all(|byte| *byte >= b' ' && *byte != 0x7f), "{value:?}");
+        }
     }
 }
 

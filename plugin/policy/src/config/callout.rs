@@ -65,7 +65,7 @@ const FORWARD: &[Key] = &[
 ];
 
 /// Headers that are the callout's own, or a connection's (RFC 9110, section 7.6.1).
-const RESERVED: [&str; 12] = [
+pub(super) const RESERVED: [&str; 12] = [
     "authorization",
     "connection",
     "content-length",

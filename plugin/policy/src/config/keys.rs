@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{callout, issuers, rules, tokens};
+use super::{callout, headers, issuers, rules, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -46,6 +46,13 @@ pub enum Value {
     NonEmpty(&'static Value),
     /// An object with these keys.
     Object(&'static [Key]),
+    /// One text to [`LONGEST_LIST`] like [`Value::Text`], each by a name of the user's.
+    Texts {
+        /// What the names look like.
+        names: &'static str,
+        /// What the texts look like.
+        pattern: &'static str,
+    },
     /// One object to [`LONGEST_LIST`] with these keys, each by a name of the user's.
     Map(&'static [Key]),
 }
@@ -96,12 +103,7 @@ pub const ROOT: &[Key] = &[
     Key { name: "tokens", value: Value::Object(tokens::KEYS), default: None, about: "What is taken for a token." },
     Key {
         name: "headers",
-        value: Value::Object(&[Key {
-            name: "stripToken",
-            value: Value::Flag,
-            default: Some("false"),
-            about: "The upstream does not get the token. One from the query it never gets, since paths are logged.",
-        }]),
+        value: Value::Object(headers::KEYS),
         default: None,
         about: "What is changed of a request that is let through.",
     },
@@ -131,6 +133,20 @@ pub const ROOT: &[Key] = &[
         about: "Which requests need a token, and what has to stand in it. The first that matches decides, `bypassPaths` before \
                 all; where none does, a token is needed. One that is never reached is refused, as is an unknown key in one \
                 with `compat: seed`. At most 256.",
+    },
+    Key {
+        name: "errors",
+        value: Value::Object(&[Key {
+            name: "format",
+            value: Value::Word(&["problem+json", "rfc6750", "seed"]),
+            default: None,
+            about: "What a denied client gets beside the status: `problem+json` a bearer challenge (RFC 6750) and a problem as \
+                    JSON (RFC 9457) with a stable `code`; `rfc6750` the challenge alone; `seed` the text of the plugin that \
+                    this one replaces. Default: `problem+json`; `seed` with `compat: seed`. Clients of gRPC get a \
+                    `grpc-status` and a `grpc-message` in each.",
+        }]),
+        default: None,
+        about: "What denied clients are told.",
     },
     Key {
         name: "preflight",

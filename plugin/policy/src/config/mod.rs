@@ -2,6 +2,7 @@
 
 mod callout;
 mod claims;
+mod headers;
 mod issue;
 mod issuers;
 mod keys;
@@ -14,13 +15,16 @@ use std::time::Duration;
 
 use crate::{
     Json,
+    answer::ErrorFormat,
     callout::Upstream,
+    identity::Identity,
     issuer::Issuer,
     path::{AmbiguousPaths, PathPattern},
     rule::Rules,
 };
 
 use callout::Callout;
+use headers::Headers;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
 use reader::{Issues, Reader, Refusal, list, string};
@@ -30,7 +34,7 @@ pub(crate) use tokens::Tokens;
 /// A configuration that has been checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) compat: Compat,
+    pub(crate) errors: ErrorFormat,
     /// The authorization service; without one the issuers' signatures decide.
     pub(crate) upstream: Option<Upstream>,
     /// How long a request may wait for a callout, or for what others wait for too.
@@ -42,6 +46,7 @@ pub struct Config {
     pub(crate) allow_preflight: bool,
     pub(crate) tokens: Tokens,
     pub(crate) strip_token: bool,
+    pub(crate) identity: Identity,
 }
 
 /// A configuration and what it should be warned about.
@@ -119,12 +124,9 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     };
 
     let callout = root.object("callout", issues).map(|callout| Callout::read(&callout, issues)).unwrap_or_default();
-    let tokens = root.object("tokens", issues).map(|tokens| Tokens::read(&tokens, issues)).unwrap_or_default();
-    let mut strip_token = None;
-    if let Some(headers) = root.object("headers", issues) {
-        strip_token = headers.flag("stripToken", issues);
-        headers.finish(issues);
-    }
+    let tokens: Tokens = root.object("tokens", issues).map(|tokens| Tokens::read(&tokens, issues)).unwrap_or_default();
+    let headers = root.object("headers", issues);
+    let headers = headers.map(|headers| Headers::read(&headers, &tokens, &callout, issues)).unwrap_or_default();
     let written = root.objects("issuers", issues).unwrap_or_default();
     let issuers = issuers::read(&written, timeout, issues);
     let mut ambiguous_paths = None;
@@ -139,6 +141,20 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let ambiguous_paths = ambiguous_paths.unwrap_or(match compat {
         Compat::Strict => AmbiguousPaths::Reject,
         Compat::Seed => AmbiguousPaths::NeverMatch,
+    });
+
+    let mut format = None;
+    if let Some(errors) = root.object("errors", issues) {
+        format = errors.word(
+            "format",
+            &[("problem+json", ErrorFormat::Problem), ("rfc6750", ErrorFormat::Challenge), ("seed", ErrorFormat::Seed)],
+            issues,
+        );
+        errors.finish(issues);
+    }
+    let errors = format.unwrap_or(match compat {
+        Compat::Strict => ErrorFormat::Problem,
+        Compat::Seed => ErrorFormat::Seed,
     });
 
     let rules = rules::read(&root, bypass, issues);
@@ -164,7 +180,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     };
     root.finish(issues);
     Some(Config {
-        compat,
+        errors,
         upstream,
         timeout,
         issuers,
@@ -172,7 +188,8 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         ambiguous_paths,
         allow_preflight: allow_preflight.unwrap_or(false),
         tokens,
-        strip_token: strip_token.unwrap_or(false),
+        strip_token: headers.strip_token,
+        identity: headers.identity,
     })
 }
 

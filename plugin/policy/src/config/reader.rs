@@ -104,8 +104,39 @@ impl<'a> Reader<'a> {
 
     /// The objects of the map under `key`, by their names, to be read on.
     pub(super) fn named(&self, key: &'static str, issues: &mut Issues) -> Option<Vec<(&'a str, Reader<'a>)>> {
-        let (written, value) = self.find(key, issues)?;
         let Some(Value::Map(keys)) = self.allowed(key) else { return None };
+        let members = self.map(key, issues)?;
+        Some(
+            members
+                .into_iter()
+                .map(|(name, path, value)| (name, Reader::new(value, keys, path, self.compat, issues)))
+                .collect(),
+        )
+    }
+
+    /// The texts of the map under `key` through `read`, which gets the name and the value.
+    pub(super) fn texts<T>(
+        &self,
+        key: &'static str,
+        issues: &mut Issues,
+        read: impl Fn(&'a str, &'a Json) -> Result<T, Refusal>,
+    ) -> Vec<T> {
+        let mut texts = Vec::new();
+        for (name, mut path, value) in self.map(key, issues).into_iter().flatten() {
+            match read(name, value) {
+                Ok(text) => texts.push(text),
+                Err(refusal) => {
+                    path.extend(refusal.below);
+                    issues.errors.push(Issue { path, kind: refusal.kind });
+                }
+            }
+        }
+        texts
+    }
+
+    /// The members of the map under `key`, each once, with their places.
+    fn map(&self, key: &'static str, issues: &mut Issues) -> Option<Vec<(&'a str, Vec<Segment>, &'a Json)>> {
+        let (written, value) = self.find(key, issues)?;
         let Json::Object(members) = value else {
             self.refuse(written, Refusal::wrong_type("an object", value), issues);
             return None;
@@ -114,13 +145,13 @@ impl<'a> Reader<'a> {
             self.refuse(written, Refusal::length(members.len()), issues);
             return None;
         }
-        let mut named: Vec<(&str, Reader<'_>)> = Vec::new();
+        let mut named: Vec<(&str, Vec<Segment>, &Json)> = Vec::new();
         for (name, value) in members {
             let path = self.child(written).into_iter().chain([Segment::Key(name.clone())]).collect();
-            if named.iter().any(|(other, _)| other == name) {
+            if named.iter().any(|(other, ..)| other == name) {
                 issues.errors.push(Issue { path, kind: IssueKind::DuplicateKey });
             } else {
-                named.push((name, Reader::new(value, keys, path, self.compat, issues)));
+                named.push((name, path, value));
             }
         }
         Some(named)

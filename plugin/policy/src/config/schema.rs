@@ -60,6 +60,13 @@ fn value(value: &Value) -> Map<String, JsonValue> {
         }
         Value::List(of) => members([("type", "array".into()), ("items", self::value(of).into())]),
         Value::Object(keys) => object(keys),
+        Value::Texts { names, pattern } => members([
+            ("type", "object".into()),
+            ("propertyNames", json!({"pattern": names})),
+            ("additionalProperties", self::value(&Value::Text { pattern }).into()),
+            ("minProperties", 1.into()),
+            ("maxProperties", LONGEST_LIST.into()),
+        ]),
         Value::Map(keys) => members([
             ("type", "object".into()),
             ("additionalProperties", object(keys).into()),
@@ -128,6 +135,10 @@ mod tests {
                 let (allowed, refused) = edges(of);
                 let list = |items: Vec<String>| items.into_iter().map(|item| format!("[{item}]"));
                 (list(allowed).chain(["[]".to_owned()]).collect(), list(refused).chain(["7".to_owned()]).collect())
+            }
+            Value::Texts { .. } => {
+                let refused = ["[]", "{}", r#"{"a name": "a"}"#, r#"{"a": 7}"#, r#"{"a": ""}"#];
+                (vec![r#"{"a": "b"}"#.to_owned()], refused.map(str::to_owned).into())
             }
             Value::Map(keys) => {
                 let named = |object| format!("{{\"a name\": {object}}}");

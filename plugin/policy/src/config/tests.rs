@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::{Compat, Config, IssueKind, Segment};
-use crate::path::AmbiguousPaths;
+use super::{Config, IssueKind, Segment};
+use crate::{answer::ErrorFormat, path::AmbiguousPaths};
 
 fn issues(text: &str) -> Vec<String> {
     Config::from_slice(text.as_bytes()).unwrap_err().issues().iter().map(ToString::to_string).collect()
@@ -16,7 +16,7 @@ fn the_published_configuration_is_read() {
     let config = config(
         r#"{"cluster":"outbound|8080||jwt-auth-service.default.svc.cluster.local","authorizeUrl":"/authorize","timeout":2000}"#,
     );
-    assert_eq!(config.compat, Compat::Strict);
+    assert_eq!(config.errors, ErrorFormat::Problem);
     assert_eq!(config.rules.0.len(), 1);
     assert_eq!(config.ambiguous_paths, AmbiguousPaths::Reject);
 }
@@ -97,7 +97,7 @@ fn what_would_open_everything_is_refused() {
 fn seed_reads_as_the_original_does() {
     let parsed =
         Config::from_slice(br#"{"compat":"seed","CLUSTER":"a","Cluster":"b","nonsense":1,"bypassPaths":[]}"#).unwrap();
-    assert_eq!(parsed.config.compat, Compat::Seed);
+    assert_eq!(parsed.config.errors, ErrorFormat::Seed);
     assert!(format!("{:?}", parsed.config.upstream).contains("cluster: \"b\""));
     assert_eq!(parsed.config.rules.0.len(), 1, "an empty list means the default");
     assert_eq!(parsed.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nonsense: unknown key"]);
@@ -153,5 +153,32 @@ fn the_service_is_told_nothing_in_headers_of_the_callout() {
         (r#"{"forward":{"path":"yes"}}"#, "callout.forward.path: expected true or false, found a string"),
     ] {
         assert!(callout(text).starts_with(place), "{text}: {}", callout(text));
+    }
+}
+
+#[test]
+fn identity_headers_are_read_from_nothing_else() {
+    let set = |set: &str| {
+        let more = r#""tokens":{"sources":[{"header":"X-Token"}]},"callout":{"forward":{"headers":["x-tenant"]}}"#;
+        format!(r#"{{"cluster":"c",{more},"headers":{{"set":{set}}}}}"#)
+    };
+    let read = config(&set(r#"{"X-User-Id":"sub","x-email":"https://example.com/email"}"#)).identity;
+    assert_eq!(read.0.iter().map(|one| one.header.as_str()).collect::<Vec<_>>(), ["x-user-id", "x-email"]);
+    for (written, expected) in [
+        (
+            r#"{"X_Token":"sub"}"#,
+            "headers.set.X_Token: `X_Token` is not allowed: expected a header that nothing else is",
+        ),
+        (r#"{"x-tenant":"sub"}"#, "headers.set.x-tenant: `x-tenant` is not allowed"),
+        (r#"{"Cookie":"sub"}"#, "headers.set.Cookie: `Cookie` is not allowed"),
+        (r#"{"authorization":"sub"}"#, "headers.set.authorization: `authorization` is not allowed"),
+        (r#"{":path":"sub"}"#, "headers.set.:path: `:path` is not allowed: expected a name of letters"),
+        (r#"{"x-a":"a","X_A":"b"}"#, "headers.set: `x-a` is not allowed: expected each header once"),
+        (r#"{"x-a":"a","x-a":"b"}"#, "headers.set.x-a: the key stands twice"),
+        (r#"{"x-a":["sub"]}"#, "headers.set.x-a: expected a string, found a list"),
+        ("{}", "headers.set: `0 elements` is not allowed: expected 1 to 64"),
+    ] {
+        let found = issues(&set(written));
+        assert!(found.len() == 1 && found.iter().all(|issue| issue.starts_with(expected)), "{written}: {found:?}");
     }
 }

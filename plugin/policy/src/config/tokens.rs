@@ -149,7 +149,11 @@ fn source_of(source: &Reader<'_>, issues: &mut Issues) -> Option<TokenSource> {
 
 /// A token of RFC 9110, section 5.6.2: names of headers, schemes and cookies.
 pub(super) fn name(json: &Json) -> Result<&str, Refusal> {
-    let text = string(json)?;
+    named(string(json)?)
+}
+
+/// Likewise, of a text.
+pub(super) fn named(text: &str) -> Result<&str, Refusal> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_token) {
         Ok(text)

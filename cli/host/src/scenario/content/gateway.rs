@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::hostcalls;
+
 use super::{
     super::{
-        format::{FaultSetup, GatewaySetup},
+        format::{FaultSetup, GatewaySetup, RefusalSetup},
         place::Place,
         property,
     },
@@ -63,9 +65,15 @@ fn check_faults(faults: &FaultSetup, place: &Place) -> Checked {
     if faults.deadline.is_some_and(|time| !(SHORTEST_DEADLINE..=LONGEST_DEADLINE).contains(&time)) {
         return no(&place.key("deadline"), "no callback ends then", "expected `10ms` to `5s`");
     }
-    match &faults.trap {
-        Some(trap) if trap.call == Some(0) => {
-            no(&place.key("trap").key("call"), "the first call is number 1", "expected 1 or more")
+    let calls =
+        [("trap", faults.trap.as_ref().map(|trap| trap.call)), ("refusal", faults.refusal.as_ref().map(|at| at.call))];
+    if let Some((key, _)) = calls.into_iter().find(|(_, call)| *call == Some(Some(0))) {
+        return no(&place.key(key).key("call"), "the first call is number 1", "expected 1 or more");
+    }
+    match &faults.refusal {
+        Some(RefusalSetup { function, .. }) if !hostcalls::is_known(&format!("proxy_{function}")) => {
+            let place = place.key("refusal").key("function");
+            no(&place, "no gateway provides it", "expected a function of the ABI without its prefix, such as `log`")
         }
         _ => Ok(()),
     }

@@ -8,7 +8,7 @@ use crate::{
     abi::Status,
     clock::VirtualClock,
     compiler::Module,
-    faults::{Faults, TrapAt},
+    faults::{Faults, RefusalAt, TrapAt},
     foreign::ForeignReply,
     gateway::{GatewayConfig, Refusal, StartError, Startup},
     logs::LogLine,
@@ -22,7 +22,8 @@ use super::{
     super::{
         content::message_bytes,
         format::{
-            FailStrategy, FaultSetup, ForeignFunction, ForeignStatus, Scenario, SharedDataRace, StartupSetup, TrapSetup,
+            FailStrategy, FaultSetup, ForeignFunction, ForeignStatus, RefusalSetup, Scenario, SharedDataRace,
+            StartupSetup, TrapSetup,
         },
         surroundings::surroundings,
     },
@@ -65,7 +66,12 @@ pub(super) fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module)
 }
 
 fn foreign(function: &ForeignFunction) -> ForeignReply {
-    let status = match function.status {
+    let results = message_bytes(function.results.as_deref(), function.base64.as_deref());
+    ForeignReply { status: status(function.status), results }
+}
+
+fn status(named: ForeignStatus) -> Status {
+    match named {
         ForeignStatus::Ok => Status::Ok,
         ForeignStatus::NotFound => Status::NotFound,
         ForeignStatus::BadArgument => Status::BadArgument,
@@ -73,17 +79,22 @@ fn foreign(function: &ForeignFunction) -> ForeignReply {
         ForeignStatus::ParseFailure => Status::ParseFailure,
         ForeignStatus::InternalFailure => Status::InternalFailure,
         ForeignStatus::Unimplemented => Status::Unimplemented,
-    };
-    ForeignReply { status, results: message_bytes(function.results.as_deref(), function.base64.as_deref()) }
+    }
 }
 
 fn faults(setup: &FaultSetup) -> Faults {
     let trap = |trap: &TrapSetup| TrapAt { callback: trap.callback.export(), call: trap.call.unwrap_or(1) };
+    let refusal = |refusal: &RefusalSetup| RefusalAt {
+        function: format!("proxy_{}", refusal.function),
+        call: refusal.call.unwrap_or(1),
+        status: refusal.status.map_or(Status::InternalFailure, status),
+    };
     Faults {
         allocations: setup.allocations,
         memory_bytes: setup.memory_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
         deadline: setup.deadline.map(SignedDuration::unsigned_abs),
         trap: setup.trap.as_ref().map(trap),
+        refusal: setup.refusal.as_ref().map(refusal),
     }
 }
 

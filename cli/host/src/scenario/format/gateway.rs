@@ -114,6 +114,20 @@ pub struct FaultSetup {
     pub deadline: Option<SignedDuration>,
     /// A callback that traps.
     pub trap: Option<TrapSetup>,
+    /// A call of the plugin that the gateway does not do.
+    pub refusal: Option<RefusalSetup>,
+}
+
+/// Which call of the plugin is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RefusalSetup {
+    /// Of which function of the ABI, such as `replace_header_map_value`.
+    pub function: String,
+    /// The how many-th call of it. Default: 1, the first.
+    pub call: Option<u64>,
+    /// What the plugin gets instead. Default: `internalFailure`.
+    pub status: Option<ForeignStatus>,
 }
 
 /// Where the plugin traps.

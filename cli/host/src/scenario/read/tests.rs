@@ -136,6 +136,8 @@ fn what_cannot_be_is_pointed_at() {
         ("name: a\nplugin: {}\ngateway: {faults: {memoryBytes: 0}}\nsteps: []\n", "0"),
         ("name: a\nplugin: {}\ngateway: {faults: {deadline: 9ms}}\nsteps: []\n", "9ms"),
         ("name: a\nplugin: {}\ngateway: {faults: {trap: {callback: on_tick, call: 0}}}\nsteps: []\n", "0"),
+        ("name: a\nplugin: {}\ngateway: {faults: {refusal: {function: log, call: 0}}}\nsteps: []\n", "0"),
+        ("name: a\nplugin: {}\ngateway: {faults: {refusal: {function: proxy_log}}}\nsteps: []\n", "proxy_log"),
         ("name: a\nplugin: {}\nservices: [{cluster: '', answer: timeout}]\nsteps: []\n", "''"),
         ("name: a\nplugin: {}\nservices: [{cluster: a, path: 'b', answer: timeout}]\nsteps: []\n", "'b'"),
         (&grpc("service: a/b, answer: timeout"), "a/b"),

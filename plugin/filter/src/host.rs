@@ -1,0 +1,98 @@
+//! Host calls of which any status may come back.
+//!
+//! The SDK (0.2.5) panics in these on a status that it does not expect, takes a status that it does not know for one of
+//! its own, and can give neither response code details nor an answer's headers together with its gRPC status.
+#![expect(unsafe_code, reason = "calls of the host; each reads what is lent to it, and keeps nothing")]
+
+use std::borrow::Cow;
+
+use gwauthz_policy::{Answer, HeaderMutation};
+use proxy_wasm::types::MapType;
+
+/// The host did not do what it was asked for; it has logged why.
+#[derive(Debug)]
+pub(crate) struct Refused;
+
+/// What the ABI says for "done".
+const OK: u32 = 0;
+
+mod imports {
+    #[link(wasm_import_module = "env")]
+    unsafe extern "C" {
+        pub(super) fn proxy_send_local_response(
+            status: u32,
+            details: *const u8,
+            details_size: usize,
+            body: *const u8,
+            body_size: usize,
+            headers: *const u8,
+            headers_size: usize,
+            grpc_status: i32,
+        ) -> u32;
+        pub(super) fn proxy_replace_header_map_value(
+            map: u32,
+            name: *const u8,
+            name_size: usize,
+            value: *const u8,
+            value_size: usize,
+        ) -> u32;
+        pub(super) fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    }
+}
+
+/// Answers the request in the upstream's place.
+pub(crate) fn send_local_response(answer: &Answer) -> Result<(), Refused> {
+    let (details, body) = (answer.denial.response_code_details(), answer.body.as_bytes());
+    let headers = wire(&answer.headers);
+    // SAFETY: each pointer comes with the length of what it points to, which outlives the call.
+    done(unsafe {
+        imports::proxy_send_local_response(
+            answer.status,
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            i32::from(answer.grpc_status),
+        )
+    })
+}
+
+/// Changes the headers of the request.
+pub(crate) fn change(mutation: &HeaderMutation) -> Result<(), Refused> {
+    const MAP: u32 = MapType::HttpRequestHeaders as u32;
+    // SAFETY: each pointer comes with the length of what it points to, which outlives the call.
+    done(unsafe {
+        match mutation {
+            HeaderMutation::Set { name, value } => {
+                imports::proxy_replace_header_map_value(MAP, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+            }
+            HeaderMutation::Remove { name } => imports::proxy_remove_header_map_value(MAP, name.as_ptr(), name.len()),
+        }
+    })
+}
+
+fn done(status: u32) -> Result<(), Refused> {
+    if status == OK { Ok(()) } else { Err(Refused) }
+}
+
+/// Headers as the ABI writes maps: how many there are, the sizes of each, and all with a zero byte behind each part.
+fn wire(headers: &[(&str, Cow<'_, str>)]) -> Vec<u8> {
+    const COUNT: usize = 4;
+    let sizes = headers.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>();
+    let mut bytes = Vec::with_capacity(COUNT + sizes);
+    // Headers of ours are a few hundred bytes: they fit the ABI's 32 bits.
+    bytes.extend_from_slice(&(headers.len() as u32).to_le_bytes());
+    for (name, value) in headers {
+        bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
+    }
+    for (name, value) in headers {
+        for part in [*name, value] {
+            bytes.extend_from_slice(part.as_bytes());
+            bytes.push(0);
+        }
+    }
+    bytes
+}
