@@ -23,7 +23,8 @@ pub(crate) fn grpc_reply(reply: HttpResponse, status: Option<i32>) -> HttpRespon
         headers.replace(b"grpc-status", status.as_bytes());
     }
     if !body.is_empty() {
-        headers.replace(b"grpc-message", percent_encoded(&body).as_bytes());
+        // Envoy encodes the tilde too, which need not be.
+        headers.replace(b"grpc-message", percent_encoded(&body).replace('~', "%7E").as_bytes());
     }
     headers.remove(b"content-length");
     HttpResponse { headers, body: Vec::new(), trailers: HeaderMap::new() }
@@ -41,12 +42,12 @@ pub(crate) fn meaning_of(code: u32) -> u32 {
     }
 }
 
-/// A message as gRPC carries it (`PROTOCOL-HTTP2.md`, "Percent-Encoded"); Envoy encodes the tilde too.
-fn percent_encoded(message: &[u8]) -> String {
+/// A status's message as gRPC carries it (`PROTOCOL-HTTP2.md`, "Percent-Encoded").
+pub(crate) fn percent_encoded(message: &[u8]) -> String {
     let mut text = String::with_capacity(message.len());
     for byte in message {
         match byte {
-            b'%' | 0..=0x1f | 0x7e.. => drop(write!(text, "%{byte:02X}")),
+            b'%' | 0..=0x1f | 0x7f.. => drop(write!(text, "%{byte:02X}")),
             _ => text.push(char::from(*byte)),
         }
     }
@@ -86,6 +87,8 @@ mod tests {
 
     #[test]
     fn messages_are_encoded() {
-        assert_eq!(percent_encoded("a ü%~\n".as_bytes()), "a %C3%BC%25%7E%0A");
+        assert_eq!(percent_encoded("a ü%~\n\x7f".as_bytes()), "a %C3%BC%25~%0A%7F");
+        let reply = HttpResponse { body: b"a~%".to_vec(), ..HttpResponse::new(403) };
+        assert_eq!(grpc_reply(reply, None).headers.first(b"grpc-message"), Some(&b"a%7E%25"[..]));
     }
 }

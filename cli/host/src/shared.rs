@@ -4,6 +4,7 @@ use std::{
     cell::{RefCell, RefMut},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
+    time::Duration,
 };
 
 use crate::{
@@ -31,6 +32,8 @@ pub(crate) struct SharedState {
     /// What scenarios provide, by name.
     pub(crate) foreign_functions: BTreeMap<String, ForeignReply>,
     pub(crate) foreign_calls: ForeignCalls,
+    /// How many gRPC streams were opened.
+    grpc_streams: u64,
     pub(crate) data: SharedData,
     pub(crate) queues: SharedQueues,
     pub(crate) metrics: Metrics,
@@ -46,6 +49,7 @@ impl Shared {
             surroundings: Surroundings::default(),
             foreign_functions: BTreeMap::new(),
             foreign_calls: ForeignCalls::default(),
+            grpc_streams: 0,
             data,
             queues: SharedQueues::default(),
             metrics: Metrics::default(),
@@ -56,5 +60,14 @@ impl Shared {
     /// Borrows it for one step: no host function keeps it while the guest runs.
     pub(crate) fn get(&self) -> RefMut<'_, SharedState> {
         self.0.borrow_mut()
+    }
+}
+
+impl SharedState {
+    /// When a gRPC stream is opened, now, and its number.
+    pub(crate) fn open_grpc_stream(&mut self) -> (Duration, u64) {
+        let number = self.grpc_streams;
+        self.grpc_streams += 1;
+        (self.clock.now(), number)
     }
 }

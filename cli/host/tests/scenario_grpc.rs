@@ -171,6 +171,9 @@ fn callouts_are_compared() {
     assert_eq!(failures(CALL, holds), []);
     assert_eq!(failures(CALL, "grpcCallouts: [{base64: YXU=}]"), []);
     assert_eq!(failures(STREAM, "grpcCallouts: [{method: Check}]"), []);
+    assert_eq!(failures(STREAM, "grpcCallouts: [{messages: [{message: au}, {base64: YXU=}]}]"), []);
+    assert_eq!(failures(STREAM, "grpcCallouts: [{messages: [{}, {}]}]"), []);
+    assert_eq!(failures("(call $open)", "grpcCallouts: [{messages: []}]"), []);
     for (request, callouts, expected, found) in [
         (CALL, "[]", "none", "gRPC pkg.Service/Check with 2 bytes on authz"),
         ("", "[{}]", "1", "none"),
@@ -178,12 +181,41 @@ fn callouts_are_compared() {
         (CALL, "[{method: Ask}]", "Ask", "Check"),
         (CALL, "[{message: ä}]", "\\xc3\\xa4", "au"),
         (STREAM, "[{message: au}]", "au", "absent"),
+        (STREAM, "[{messages: []}]", "none", "au\nau"),
+        (STREAM, "[{messages: [{message: au}, {message: ua}]}]", "ua", "au"),
+        (CALL, "[{messages: [{message: au}]}]", "a stream", "a call"),
         (CALL, "[{metadata: {x-a: 2}}]", "2", "1"),
         (CALL, "[{metadataAbsent: [x-a]}]", "absent", "1"),
     ] {
         let found_wrong = failures(request, &format!("grpcCallouts: {callouts}"));
         assert_eq!(found_wrong, [(expected.to_owned(), found.to_owned())], "{callouts}");
     }
+}
+
+/// Each is told of what was sent on its own stream, also once its request has ended.
+#[test]
+fn messages_belong_to_the_stream_that_they_are_sent_on() {
+    let scenario = Scenario::read(
+        "
+name: a
+plugin: {}
+grpcServices: [{cluster: authz, answer: timeout}]
+steps:
+  - request: {leavesAfter: 1s, expect: {grpcCallouts: [{messages: []}]}}
+  - request: {leavesAfter: 1s, expect: {grpcCallouts: [{messages: [{message: au}]}]}}
+",
+    )
+    .unwrap();
+    // The token of the second stream is 10.
+    let request =
+        "(call $open) (if (i32.eq (i32.load (i32.const 0)) (i32.const 10)) (then (call $send (i32.const 0))))";
+    let observed = run(&scenario, b"{}", &guest(request), Profile::Envoy).unwrap();
+    assert_eq!(scenario.check(&observed), []);
+    // The first stream gets one more.
+    let request = "(call $open) (drop (call $grpc_send (i32.const 6) (i32.const 100) (i32.const 2) (i32.const 0)))";
+    let observed = run(&scenario, b"{}", &guest(request), Profile::Envoy).unwrap();
+    let found: Vec<_> = scenario.check(&observed).into_iter().map(|failure| failure.found).collect();
+    assert_eq!(found, ["au\nau", "none"]);
 }
 
 #[test]

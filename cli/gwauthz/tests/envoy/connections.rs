@@ -205,7 +205,7 @@ fn surprises(file: &Path, guest: &str, scenarios: &[&str]) -> Vec<String> {
     let bench = Bench::new(file);
     let found = |text: &&str| match bench.run(text) {
         Ran::VirtualOnly => vec![format!("virtual-only: {text}")],
-        Ran::OnBoth(found) => found,
+        Ran::OnBoth(found, _) => found,
     };
     scenarios.iter().flat_map(found).collect()
 }

@@ -12,7 +12,7 @@ use gwauthz_host::envoy::{
 };
 use serde_json::Value;
 
-use crate::grpc::GRPC_CLUSTER;
+use crate::{grpc::GRPC_CLUSTER, surroundings::configured};
 
 /// A running Envoy, whose log is shown where a test fails.
 pub(crate) struct RealEnvoy(pub(crate) Envoy);
@@ -51,7 +51,8 @@ pub(crate) fn start(listeners: Vec<Listener>, clusters: &[(&str, SocketAddr)]) -
         let name = (*name).to_owned();
         Cluster { stat_name: name.clone(), http2: name == GRPC_CLUSTER, names_client: false, name, address: *address }
     };
-    let bootstrap = Bootstrap { workers: 1, listeners, clusters: clusters.iter().map(cluster).collect() };
+    let clusters = clusters.iter().map(cluster).collect();
+    let bootstrap = Bootstrap { workers: 1, listeners, clusters, surroundings: configured() };
     Envoy::start(&program(), &bootstrap)
 }
 

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use gwauthz_host::{
     Compiler, Module, Profile,
-    scenario::{Failure, Observed, Oracle, OracleRun, Scenario, differences, run, virtual_only},
+    scenario::{Exchange, Failure, Observed, Oracle, OracleRun, Scenario, differences, run, virtual_only},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -140,15 +140,21 @@ const STRATEGIES: [(&str, u16, u16); 3] = [("close", 503, 503), ("open", 200, 20
 fn envoy_and_the_embedded_gateway_agree_on_the_plugins_scenarios() {
     let bench = Bench::new(&PLUGIN);
     let mut surprises = Vec::new();
-    let (mut count, mut only_virtual) = (0, 0);
+    let (mut count, mut only_virtual, mut callouts) = (0, 0, 0);
     for text in SCENARIOS {
         count += 1;
         match bench.run(text) {
             Ran::VirtualOnly => only_virtual += 1,
-            Ran::OnBoth(found) => surprises.extend(found),
+            Ran::OnBoth(found, real) => {
+                surprises.extend(found);
+                let told = real.requests.iter().flatten().filter_map(|exchange| exchange.callouts.as_ref());
+                callouts += told.map(Vec::len).sum::<usize>();
+            }
         }
     }
     assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
+    // Of every request that was alone under way, and whose service got them.
+    assert!(callouts >= 10, "Envoy tells {callouts} callouts");
     assert!(only_virtual * 3 < count, "{only_virtual} of {count} scenarios are virtual-only");
 }
 
@@ -162,7 +168,7 @@ fn envoy_and_the_embedded_gateway_agree_on_guests_scenarios() {
         fs::write(&file, wat::parse_str(guest).expect("a guest")).expect("write the guest");
         match Bench::new(&file).run(scenario) {
             Ran::VirtualOnly => panic!("{name} is virtual-only"),
-            Ran::OnBoth(found) => surprises.extend(found.into_iter().map(|found| format!("{name}: {found}"))),
+            Ran::OnBoth(found, _) => surprises.extend(found.into_iter().map(|found| format!("{name}: {found}"))),
         }
     };
     for (name, text) in guests("").iter().filter(|(name, _)| GUESTS.contains(&name.as_str())) {
@@ -228,6 +234,31 @@ fn envoy_fails_a_scenario_that_expects_something_else_and_leaves_its_log() {
     assert!(log.contains("proxy_on_request_headers"), "{log}");
 }
 
+/// Runs a scenario with a guest on both hosts. Expectations that do not hold, and where the hosts part, be it in what the guest
+/// logs with each request; and what was seen on Envoy.
+pub(crate) fn run_guest(guest: &str, text: &str) -> (Vec<String>, Observed) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let module = folder.path().join("guest.wasm");
+    fs::write(&module, wat::parse_str(guest).expect("a guest")).expect("write the guest");
+    let bench = Bench::new(&module);
+    let Ran::OnBoth(mut found, real) = bench.run(text) else { panic!("virtual-only: {text}") };
+    let embedded = bench.embedded(&Scenario::read(text).expect("a scenario"));
+    for (step, (ours, theirs)) in embedded.requests.iter().zip(&real.requests).enumerate() {
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            let (ours, theirs) = (logged(&embedded, ours), logged(&real, theirs));
+            if ours != theirs {
+                found.push(format!("request {}: embedded {ours:?}, Envoy {theirs:?}", step + 1));
+            }
+        }
+    }
+    (found, *real)
+}
+
+fn logged<'a>(observed: &'a Observed, exchange: &Exchange) -> Vec<&'a str> {
+    let lines = exchange.logs.clone().and_then(|lines| observed.logs.get(lines)).unwrap_or_default();
+    lines.iter().map(|line| line.message.as_str()).collect()
+}
+
 /// A module on both hosts.
 pub(crate) struct Bench<'a> {
     oracle: Oracle,
@@ -237,8 +268,8 @@ pub(crate) struct Bench<'a> {
 
 pub(crate) enum Ran {
     VirtualOnly,
-    /// Expectations that do not hold, and differences.
-    OnBoth(Vec<String>),
+    /// Expectations that do not hold, and differences; and what was seen on Envoy.
+    OnBoth(Vec<String>, Box<Observed>),
 }
 
 impl<'a> Bench<'a> {
@@ -262,10 +293,11 @@ impl<'a> Bench<'a> {
         found.extend(failures(&scenario, "Envoy", &real.observed));
         let parting = differences(&embedded, &real.observed);
         found.extend(parting.into_iter().map(|difference| format!("{}: {difference}", scenario.name)));
+        let observed = real.observed.clone();
         if !found.is_empty() {
             found.push(format!("envoy's log is in {}", real.keep_logs().display()));
         }
-        Ran::OnBoth(found)
+        Ran::OnBoth(found, Box::new(observed))
     }
 
     fn embedded(&self, scenario: &Scenario) -> Observed {

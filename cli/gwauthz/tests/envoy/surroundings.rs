@@ -1,8 +1,8 @@
-//! The surroundings of the embedded gateway where it is held against Envoy.
+//! The surroundings of both gateways where one is held against the other.
 
 use gwauthz_host::{AttributeValue, Direction, Listener, Metadata, Node, Route, Surroundings, Upstream};
 
-/// What the configuration of [`gwauthz_host::envoy::Bootstrap`] says of itself.
+/// What both are configured with; the upstream's cluster has the name that listeners give it.
 pub(crate) fn configured() -> Surroundings {
     let map = |pairs: &[(&str, AttributeValue)]| pairs.iter().cloned().collect::<AttributeValue>();
     let metadata = |name: &str, value| Metadata::from([(name.as_bytes().to_vec(), value)]);

@@ -13,14 +13,14 @@ use std::{
 use gwauthz_host::{
     CallOutcome, Compiler, Gateway, GatewayConfig, GrpcAnswer, GrpcCall, GrpcOutcome, GrpcSent, GrpcStream, HttpCall,
     HttpRequest, HttpResponse, LogLevel, LogLine, Module, Part, Plugin, Startup, Thread, VirtualClock, World,
-    envoy::{Entry, NOBODY},
+    envoy::{Entry, GrpcServer, NOBODY},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
     embedded::{received, text_response},
-    grpc::{self, GRPC_CLUSTER, GrpcService},
+    grpc::{self, GRPC_CLUSTER},
     plugin::PLUGIN,
     real::{RealEnvoy, listener, tool},
     request::Request,
@@ -147,7 +147,7 @@ pub(crate) fn real(module: &Path, plugin_config: &Value, requests: &[Request]) -
 pub(crate) struct Surroundings {
     authorization: RecordingService,
     upstream: RecordingService,
-    grpc: GrpcService,
+    grpc: GrpcServer,
 }
 
 pub(crate) const LISTENER: &str = "guest";
@@ -157,7 +157,7 @@ impl Surroundings {
         Self {
             authorization: RecordingService::start(Reply::Text(SERVICE_BODY)),
             upstream: RecordingService::start(Reply::Text(UPSTREAM_BODY)),
-            grpc: GrpcService::start(),
+            grpc: grpc::start(),
         }
     }
 
@@ -166,7 +166,7 @@ impl Surroundings {
             (AUTHORIZATION_CLUSTER, self.authorization.address()),
             ("upstream", self.upstream.address()),
             (REFUSING_CLUSTER, NOBODY),
-            (GRPC_CLUSTER, self.grpc.address),
+            (GRPC_CLUSTER, self.grpc.address()),
         ]
     }
 }

@@ -22,6 +22,8 @@ pub struct Surroundings {
     pub upstream: Upstream,
     /// What other filters have left with the stream, by the name of the filter (`metadata.filter_metadata`).
     pub dynamic_metadata: Metadata,
+    /// What other filters have left with the stream as text, by its name (`filter_state`).
+    pub filter_state: BTreeMap<Vec<u8>, String>,
     /// Further properties, and others in the place of the gateway's own, by their path: segments with NUL between them.
     /// They are there at all times.
     pub properties: BTreeMap<Vec<u8>, AttributeValue>,

@@ -52,19 +52,22 @@ impl View<'_> {
     }
 
     pub(super) fn member_of_group(&self, group: Group, name: &[u8]) -> Option<Attribute> {
-        let connection = &self.surroundings.connection;
+        let around = self.surroundings;
         if let Group::Xds = group {
             return self.xds(name);
         }
         let (stream, facts) = self.stream?;
         match group {
-            Group::Request => request(name, stream, facts, &connection.protocol),
+            Group::Request => request(name, stream, facts, &around.connection.protocol),
             Group::Response => response(name, stream, facts),
             Group::Connection => self.connection(name),
-            Group::Source => address(name, connection.source),
-            Group::Destination => address(name, connection.destination),
+            Group::Source => address(name, around.connection.source),
+            Group::Destination => address(name, around.connection.destination),
             Group::Upstream => self.upstream(name, facts),
-            Group::FilterState => facts.filter_state.value(name).and_then(bytes),
+            Group::FilterState => {
+                let of_others = || around.filter_state.get(name).map(String::as_bytes);
+                facts.filter_state.value(name).or_else(of_others).and_then(bytes)
+            }
             Group::UpstreamFilterState | Group::Xds => None,
         }
     }

@@ -8,6 +8,9 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::surroundings::metadata;
+use crate::attributes::Surroundings;
+
 /// A gateway.
 #[derive(Clone, Debug)]
 pub struct Bootstrap {
@@ -17,6 +20,8 @@ pub struct Bootstrap {
     pub listeners: Vec<Listener>,
     /// What it and its plugins call; requests that are let through go to the one that their listener names.
     pub clusters: Vec<Cluster>,
+    /// What plugins are told of it: all but the connections, which are real ones.
+    pub surroundings: Surroundings,
 }
 
 /// A listener on a free port of loopback, with plugins in front of the upstream.
@@ -100,20 +105,15 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 const TYPES: &str = "type.googleapis.com/envoy.extensions.";
 
 impl Bootstrap {
-    /// The configuration, for a process with this folder. What it says of node, routes and endpoints is there for plugins
-    /// that ask for it.
+    /// The configuration, for a process with this folder.
     pub(super) fn json(&self, folder: &Path) -> Value {
+        let around = &self.surroundings;
         json!({
-            "node": {
-                "id": "gateway-0",
-                "cluster": "gateways",
-                "metadata": {"LABELS": {"app": "gateway"}},
-                "locality": {"region": "here"},
-            },
+            "node": around.node.json(),
             "admin": {"address": {"pipe": {"path": folder.join("admin"), "mode": 0o600}}},
             "static_resources": {
-                "listeners": self.listeners.iter().map(|listener| listener.json(folder)).collect::<Vec<_>>(),
-                "clusters": self.clusters.iter().map(Cluster::json).collect::<Vec<_>>(),
+                "listeners": self.listeners.iter().map(|listener| listener.json(folder, around)).collect::<Vec<_>>(),
+                "clusters": self.clusters.iter().map(|cluster| cluster.json(around)).collect::<Vec<_>>(),
             },
         })
     }
@@ -127,16 +127,17 @@ impl Bootstrap {
 }
 
 impl Listener {
-    fn json(&self, folder: &Path) -> Value {
+    fn json(&self, folder: &Path, around: &Surroundings) -> Value {
         let filters = match self.protocol {
-            Protocol::Http => json!([self.http_connection_manager(folder)]),
+            Protocol::Http => json!([self.http_connection_manager(folder, around)]),
             Protocol::Tcp => self.tcp_chain(folder),
         };
         let mut listener = json!({
             "name": self.name,
-            "traffic_direction": "OUTBOUND",
+            "traffic_direction": around.listener.traffic_direction(),
+            "metadata": metadata(&around.listener.metadata),
             "address": socket(ANY_PORT),
-            "filter_chains": [{"filters": filters}],
+            "filter_chains": [{"name": around.listener.filter_chain, "filters": filters}],
         });
         if self.protocol == Protocol::Tcp {
             // That of the TCP proxy says nothing of connections that never come to it.
@@ -158,7 +159,7 @@ impl Listener {
         plugins.chain([proxy]).collect()
     }
 
-    fn http_connection_manager(&self, folder: &Path) -> Value {
+    fn http_connection_manager(&self, folder: &Path, around: &Surroundings) -> Value {
         let idle_timeout = self.idle_timeout.unwrap_or(Duration::from_secs(300));
         let router = json!({
             "name": "router",
@@ -168,8 +169,8 @@ impl Listener {
                 "suppress_envoy_headers": true,
             },
         });
-        let filters: Vec<_> =
-            self.chain.iter().map(|plugin| plugin.filter(self.protocol, folder)).chain([router]).collect();
+        let plugins = self.chain.iter().map(|plugin| plugin.filter(self.protocol, folder));
+        let filters: Vec<_> = around.http_filters().chain(plugins).chain([router]).collect();
         json!({
             "name": "http",
             "typed_config": {
@@ -178,16 +179,7 @@ impl Listener {
                 "normalize_path": self.normalize_path,
                 "stream_idle_timeout": format!("{}s", idle_timeout.as_secs_f64()),
                 "http_protocol_options": {"enable_trailers": true},
-                "route_config": {"virtual_hosts": [{
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{
-                        "name": "everything",
-                        "match": {"prefix": "/"},
-                        "route": {"cluster": self.upstream},
-                        "metadata": {"filter_metadata": {"gwauthz": {"a": [1.5, true, "b"]}}},
-                    }],
-                }]},
+                "route_config": around.route.json(&self.upstream),
                 "access_log": [access_log(folder)],
                 "http_filters": filters,
             },
@@ -271,7 +263,7 @@ impl Plugin {
 }
 
 impl Cluster {
-    fn json(&self) -> Value {
+    fn json(&self, around: &Surroundings) -> Value {
         let options = "upstreams.http.v3.HttpProtocolOptions";
         let protocol = if self.http2 {
             json!({"http2_protocol_options": {}})
@@ -281,12 +273,13 @@ impl Cluster {
         let mut cluster = json!({
             "name": self.name,
             "alt_stat_name": self.stat_name,
+            "metadata": metadata(&around.route.cluster_metadata),
             "connect_timeout": "2s",
             "load_assignment": {
                 "cluster_name": self.name,
                 "endpoints": [{"lb_endpoints": [{
                     "endpoint": {"address": socket(self.address)},
-                    "metadata": {"filter_metadata": {"gwauthz": {"c": "d"}}},
+                    "metadata": around.upstream.metadata.as_ref().map(metadata),
                 }]}],
             },
             "typed_extension_protocol_options": {
@@ -342,6 +335,6 @@ fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
 }
 
-fn extension_type(name: &str) -> String {
+pub(super) fn extension_type(name: &str) -> String {
     format!("{TYPES}{name}")
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    grpc_reply::percent_encoded,
     headers::HeaderMap,
     world::{GrpcAnswer, GrpcOutcome, GrpcStatus},
 };
@@ -46,7 +47,9 @@ impl Shown {
             GrpcOutcome::Fail { status: GrpcStatus { code: OK, .. }, delay } if in_time(&delay) => {
                 Some((delay, Self::Close(GrpcStatus { code: INTERNAL, message: String::new() })))
             }
-            GrpcOutcome::Fail { status, delay } if in_time(&delay) => Some((delay, Self::Close(from_service(status)))),
+            GrpcOutcome::Fail { status, delay } if in_time(&delay) => {
+                Some((delay, Self::Close(from_service(carried(status)))))
+            }
             GrpcOutcome::Refused => Some((Duration::ZERO, unavailable(REFUSED))),
             GrpcOutcome::Reset => Some((Duration::ZERO, unavailable(RESET))),
             GrpcOutcome::Reply { .. } | GrpcOutcome::Fail { .. } | GrpcOutcome::Timeout => {
@@ -66,6 +69,7 @@ impl Shown {
             GrpcAnswer::Message(message) if first => vec![Self::InitialMetadata(head()), Self::Message(message)],
             GrpcAnswer::Message(message) => vec![Self::Message(message)],
             GrpcAnswer::Close { status, metadata } => {
+                let status = carried(status);
                 let trailers = joined(tail(&status), &metadata);
                 let trailers = if first { joined(head(), &trailers) } else { trailers };
                 end(first, trailers, from_service(status))
@@ -119,6 +123,11 @@ fn tail(status: &GrpcStatus) -> HeaderMap {
 fn joined(mut first: HeaderMap, then: &HeaderMap) -> HeaderMap {
     then.iter().for_each(|(name, value)| first.add(name, value));
     first
+}
+
+/// A service's status as it arrives: Envoy does not decode its message.
+fn carried(status: GrpcStatus) -> GrpcStatus {
+    GrpcStatus { message: percent_encoded(status.message.as_bytes()), ..status }
 }
 
 /// A service's status, behind which Envoy says where it comes from.

@@ -73,8 +73,9 @@ pub(super) fn grpc_stream(
     if !state.has_cluster(&upstream) {
         return unavailable(guest, token);
     }
-    let (behalf, now) = (state.behalf(), state.shared.get().clock.now());
-    state.grpc.open(token, behalf, GrpcStream { upstream, service, method, metadata }, now)?;
+    let (now, number) = state.shared.get().open_grpc_stream();
+    let behalf = state.behalf();
+    state.grpc.open(token, behalf, GrpcStream { number, upstream, service, method, metadata }, now)?;
     guest.write_u32(token_out, token)
 }
 

@@ -10,7 +10,9 @@ use crate::{
 
 use super::{
     format::{ConnectionEnding, EndingName},
-    observed::{Exchange, Observed, ObservedBytes, ObservedCallout, ObservedConnection},
+    observed::{
+        Exchange, GrpcMessages, Observed, ObservedBytes, ObservedCallout, ObservedConnection, ObservedGrpcCallout,
+    },
 };
 
 /// What Envoy adds behind the plugin, to responses, to callouts and to what it forwards, and what differs from run to run.
@@ -37,11 +39,11 @@ pub fn differences(embedded: &Observed, envoy: &Observed) -> Vec<String> {
     found.compare("accepted updates", &embedded.updates, &envoy.updates);
     let counts = |observed: &Observed| observed.requests.iter().map(Vec::len).collect::<Vec<_>>();
     found.compare("how often requests were sent", counts(embedded), counts(envoy));
-    let (embedded_tokens, envoy_tokens) = (&embedded.tokens, &envoy.tokens);
+    let (on_embedded, on_envoy) = (embedded, envoy);
     for (step, (embedded, envoy)) in embedded.requests.iter().zip(&envoy.requests).enumerate() {
         for (number, (embedded, envoy)) in embedded.iter().zip(envoy).enumerate() {
             let name = format!("request {}.{}", step + 1, number + 1);
-            let (ours, theirs) = (Side::of(embedded, embedded_tokens), Side::of(envoy, envoy_tokens));
+            let (ours, theirs) = (Side::of(embedded, on_embedded), Side::of(envoy, on_envoy));
             found.facts(&name, ours.facts(embedded), theirs.facts(envoy));
         }
     }
@@ -50,7 +52,7 @@ pub fn differences(embedded: &Observed, envoy: &Observed) -> Vec<String> {
     for (step, (embedded, envoy)) in embedded.connections.iter().zip(&envoy.connections).enumerate() {
         for (number, (embedded, envoy)) in embedded.iter().zip(envoy).enumerate() {
             let name = format!("connection {}.{}", step + 1, number + 1);
-            let (ours, theirs) = (Side::of_bytes(embedded_tokens), Side::of_bytes(envoy_tokens));
+            let (ours, theirs) = (Side::of_bytes(on_embedded), Side::of_bytes(on_envoy));
             found.facts(&name, ours.connection_facts(embedded), theirs.connection_facts(envoy));
         }
     }
@@ -85,26 +87,26 @@ impl Found {
     }
 }
 
-/// An exchange on one host, with the tokens that were sent there.
+/// An exchange on one host, and all that was seen there.
 struct Side<'a> {
-    tokens: &'a [String],
+    observed: &'a Observed,
     /// What the exchange's own request held.
     own: String,
 }
 
 impl<'a> Side<'a> {
-    fn of(exchange: &Exchange, tokens: &'a [String]) -> Self {
+    fn of(exchange: &Exchange, observed: &'a Observed) -> Self {
         let sent = exchange.request.headers.iter().map(|(_, value)| value.escape_ascii().to_string());
-        Self { tokens, own: sent.collect::<Vec<_>>().join("\n") }
+        Self { observed, own: sent.collect::<Vec<_>>().join("\n") }
     }
 
     /// Bytes hold no request.
-    fn of_bytes(tokens: &'a [String]) -> Self {
-        Self { tokens, own: String::new() }
+    fn of_bytes(observed: &'a Observed) -> Self {
+        Self { observed, own: String::new() }
     }
 
-    fn connection_facts(&self, connection: &ObservedConnection) -> [Fact; 6] {
-        let ObservedConnection { to_client, to_upstream, ending, callouts, .. } = connection;
+    fn connection_facts(&self, connection: &ObservedConnection) -> [Fact; 7] {
+        let ObservedConnection { to_client, to_upstream, ending, callouts, grpc_callouts, .. } = connection;
         let bytes = |to: &ObservedBytes| Some(vec![self.text(&to.bytes)]);
         let word = ConnectionEnding::of(ending.as_ref()).word();
         let by = match ending {
@@ -119,10 +121,11 @@ impl<'a> Side<'a> {
             ("whether the client's end reached the upstream", ended(to_upstream)),
             ("ending", Some(vec![word.to_owned(), by])),
             ("callouts", callouts.as_ref().map(|callouts| self.callouts(callouts))),
+            ("gRPC callouts", grpc_callouts.as_ref().map(|numbers| self.grpc_callouts(numbers))),
         ]
     }
 
-    fn facts(&self, exchange: &Exchange) -> [Fact; 8] {
+    fn facts(&self, exchange: &Exchange) -> [Fact; 9] {
         let response = exchange.response.as_ref();
         let forwarded = exchange.forwarded.as_ref();
         let fields =
@@ -147,6 +150,7 @@ impl<'a> Side<'a> {
             ),
             ("trailers at the upstream", fields(forwarded.map(|(_, trailers)| trailers))),
             ("callouts", exchange.callouts.as_ref().map(|callouts| self.callouts(callouts))),
+            ("gRPC callouts", exchange.grpc_callouts.as_ref().map(|numbers| self.grpc_callouts(numbers))),
         ]
     }
 
@@ -155,6 +159,20 @@ impl<'a> Side<'a> {
             [vec![callout.cluster.clone()], self.message(&callout.request)].concat().join("\n")
         };
         callouts.iter().map(one).collect()
+    }
+
+    fn grpc_callouts(&self, numbers: &[usize]) -> Vec<String> {
+        let callouts = numbers.iter().filter_map(|number| self.observed.grpc_callouts.get(*number));
+        callouts.map(|callout| self.grpc_callout(callout)).collect()
+    }
+
+    fn grpc_callout(&self, callout: &ObservedGrpcCallout) -> String {
+        let messages = match &callout.sent {
+            GrpcMessages::Call(message) => std::slice::from_ref(message),
+            GrpcMessages::Stream(messages) => messages,
+        };
+        let messages = messages.iter().map(|message| self.text(message)).collect();
+        [vec![callout.to_string()], self.fields(&callout.metadata), messages].concat().join("\n")
     }
 
     fn message(&self, request: &HttpRequest) -> Vec<String> {
@@ -180,7 +198,7 @@ impl<'a> Side<'a> {
 
     /// Text with the tokens left out.
     fn text(&self, bytes: &[u8]) -> String {
-        self.tokens.iter().fold(bytes.escape_ascii().to_string(), |text, token| {
+        self.observed.tokens.iter().fold(bytes.escape_ascii().to_string(), |text, token| {
             text.replace(token.as_str(), if self.own.contains(token) { "«token»" } else { "«another's token»" })
         })
     }
@@ -194,7 +212,7 @@ mod tests {
     use crate::{
         gateway::{Disconnection, Ending, Side},
         headers::HeaderMap,
-        scenario::{Exchange, Observed, ObservedBytes, ObservedConnection},
+        scenario::{Exchange, GrpcMessages, Observed, ObservedBytes, ObservedConnection, ObservedGrpcCallout},
         world::{HttpRequest, HttpResponse},
     };
 
@@ -299,6 +317,36 @@ mod tests {
             exchange.response.as_mut().unwrap().headers.add("server", "envoy");
         });
         assert_eq!(differences(&told, &untold), Vec::<String>::new());
+    }
+
+    #[test]
+    fn grpc_callouts_are_compared_with_what_was_sent() {
+        let with = |metadata: (&str, &str), sent: GrpcMessages| {
+            let callout = ObservedGrpcCallout {
+                cluster: "a".to_owned(),
+                service: "b".to_owned(),
+                method: "c".to_owned(),
+                metadata: [metadata].into_iter().collect(),
+                sent,
+            };
+            let observed = observed(|exchange| exchange.grpc_callouts = Some(vec![0]));
+            Observed { grpc_callouts: vec![callout], ..observed }
+        };
+        let stream = |messages: &[&str]| {
+            let messages = messages.iter().map(|message| message.as_bytes().to_vec()).collect();
+            with(("x-a", "b"), GrpcMessages::Stream(messages))
+        };
+        let one = stream(&["d", "e"]);
+        assert_eq!(differences(&one, &stream(&["d", "e"])), Vec::<String>::new());
+        for other in [
+            stream(&["d"]),
+            stream(&["e", "d"]),
+            with(("x-a", "c"), GrpcMessages::Stream(vec![b"d".to_vec(), b"e".to_vec()])),
+            with(("x-a", "b"), GrpcMessages::Call(b"d".to_vec())),
+        ] {
+            let found = differences(&one, &other);
+            assert!(found.len() == 1 && found[0].starts_with("request 1.1, gRPC callouts: "), "{found:?}");
+        }
     }
 
     #[test]

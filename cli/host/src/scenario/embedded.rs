@@ -39,7 +39,7 @@ pub enum RunError {
     /// The plugin ticks, calls out, calls foreign functions, logs or sends messages without end.
     #[error(
         "expected at most {MAX_MOMENTS} moments of the gateway's clock, {MAX_CALLOUTS} callouts and {MAX_KEPT_BYTES} bytes \
-         of log, of foreign calls and on connections; shorten the scenario"
+         of log, of foreign calls, over gRPC and on connections; shorten the scenario"
     )]
     Endless,
     /// The key that signs tokens could not be made.
@@ -186,6 +186,7 @@ impl<'a> Run<'a> {
         self.observed.states.push(state);
         self.observed.requests = self.exchanges.into_iter().map(|ended| ended.into_values().collect()).collect();
         self.observed.connections = self.connections.into_iter().map(|ended| ended.into_values().collect()).collect();
+        self.observed.grpc_callouts = self.journal.grpc_callouts();
         let timeline = self.recorder.map(|recorder| recorder.finish(&self.observed)).unwrap_or_default();
         Ok((self.observed, timeline))
     }
@@ -229,7 +230,8 @@ impl<'a> Run<'a> {
     }
 
     fn check_bounds(&self) -> Result<(), RunError> {
-        if self.moments > MAX_MOMENTS || self.kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
+        let kept_bytes = self.kept_bytes.saturating_add(self.journal.grpc_bytes());
+        if self.moments > MAX_MOMENTS || kept_bytes > MAX_KEPT_BYTES || self.journal.len() > MAX_CALLOUTS {
             return Err(RunError::Endless);
         }
         Ok(())

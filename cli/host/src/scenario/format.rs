@@ -24,8 +24,8 @@ pub use gateway::{
     FaultSetup, ForeignFunction, ForeignStatus, GatewaySetup, RefusalSetup, SharedDataRace, StartupSetup, TrapSetup,
 };
 pub use grpc::{
-    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
-    GrpcStreamMessage,
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcMessageExpectation, GrpcReply, GrpcService,
+    GrpcStreamAnswer, GrpcStreamMessage,
 };
 
 /// A scenario: a plugin among services, what clients send, and what must hold.

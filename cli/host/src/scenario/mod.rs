@@ -24,6 +24,7 @@ mod request;
 mod schema;
 mod secrets;
 mod services;
+mod surroundings;
 mod timeline;
 mod token;
 
@@ -35,13 +36,13 @@ pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, ConnectionEnding, ConnectionExpectation, Decision,
     EndingName, FailStrategy, FaultSetup, ForeignCallExpectation, ForeignFunction, ForeignStatus, GatewaySetup,
-    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer,
-    GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, RefusalSetup, Reply, Request, RequestExpectation,
-    Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection, Token, TrapSetup,
-    Update, UpstreamExpectation,
+    GrpcAnswerSetup, GrpcCalloutExpectation, GrpcClose, GrpcFailure, GrpcMessageExpectation, GrpcReply, GrpcService,
+    GrpcStreamAnswer, GrpcStreamMessage, Manifest, PluginSetup, ReceivedExpectation, RefusalSetup, Reply, Request,
+    RequestExpectation, Scenario, Service, SharedDataRace, StartupSetup, StateExpectation, Step, TcpAct, TcpConnection,
+    Token, TrapSetup, Update, UpstreamExpectation,
 };
 pub use observed::{
-    Exchange, Observed, ObservedBytes, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State,
+    Exchange, GrpcMessages, Observed, ObservedBytes, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State,
 };
 pub use oracle::{Oracle, OracleError, OracleRun, virtual_only};
 pub use place::Place;

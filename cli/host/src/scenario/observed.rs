@@ -25,6 +25,8 @@ pub struct Observed {
     pub states: Vec<State>,
     /// Everything that was logged, in its order.
     pub logs: Vec<LogLine>,
+    /// Every gRPC callout, in the order in which they were made.
+    pub grpc_callouts: Vec<ObservedGrpcCallout>,
     /// Every foreign function that was called, in the order of the calls.
     pub foreign_calls: Vec<ForeignCall>,
     /// How much longer than on the gateway's own clock things may take: real time is never exact.
@@ -49,8 +51,8 @@ pub struct Exchange {
     /// The callouts that it caused, in the order in which they were made; `None` where the host cannot tell them from
     /// those of other requests that were under way.
     pub callouts: Option<Vec<ObservedCallout>>,
-    /// The gRPC callouts that it caused, likewise.
-    pub grpc_callouts: Option<Vec<ObservedGrpcCallout>>,
+    /// Which of [`Observed::grpc_callouts`] it caused; `None` where the host cannot tell.
+    pub grpc_callouts: Option<Vec<usize>>,
     /// Which of [`Observed::foreign_calls`] were made on its behalf; `None` where the host cannot tell.
     pub foreign_calls: Option<Vec<usize>>,
     /// How it ended; `None` where the host cannot tell.
@@ -76,8 +78,8 @@ pub struct ObservedConnection {
     pub ending: Option<Disconnection>,
     /// The callouts that it caused, in the order in which they were made; `None` where the host cannot tell.
     pub callouts: Option<Vec<ObservedCallout>>,
-    /// The gRPC callouts that it caused, likewise.
-    pub grpc_callouts: Option<Vec<ObservedGrpcCallout>>,
+    /// Which of [`Observed::grpc_callouts`] it caused; `None` where the host cannot tell.
+    pub grpc_callouts: Option<Vec<usize>>,
     /// Which of [`Observed::foreign_calls`] were made on its behalf; `None` where the host cannot tell.
     pub foreign_calls: Option<Vec<usize>>,
     /// Which lines of [`Observed::logs`] were logged meanwhile; `None` where the host cannot tell.
@@ -125,16 +127,27 @@ pub struct ObservedGrpcCallout {
     pub method: String,
     /// Initial metadata.
     pub metadata: HeaderMap,
-    /// The message of a call; `None`: a stream was opened.
-    pub message: Option<Vec<u8>>,
+    /// What the plugin sent.
+    pub sent: GrpcMessages,
+}
+
+/// What the plugin sent with a gRPC callout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrpcMessages {
+    /// The message of a call.
+    Call(Vec<u8>),
+    /// The messages on a stream, to the end of the scenario.
+    Stream(Vec<Vec<u8>>),
 }
 
 impl fmt::Display for ObservedGrpcCallout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cluster, service, method, message, .. } = self;
-        match message {
-            Some(message) => write!(f, "gRPC {service}/{method} with {} bytes on {cluster}", message.len()),
-            None => write!(f, "gRPC stream {service}/{method} on {cluster}"),
+        let Self { cluster, service, method, sent, .. } = self;
+        match sent {
+            GrpcMessages::Call(message) => {
+                write!(f, "gRPC {service}/{method} with {} bytes on {cluster}", message.len())
+            }
+            GrpcMessages::Stream(_) => write!(f, "gRPC stream {service}/{method} on {cluster}"),
         }
     }
 }

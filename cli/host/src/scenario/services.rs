@@ -20,9 +20,9 @@ use crate::{
 
 use super::{
     format::{Answer, Reply, Scenario, Service},
-    observed::ObservedGrpcCallout,
+    observed::{GrpcMessages, ObservedGrpcCallout},
 };
-use grpc::GrpcServices;
+pub(super) use grpc::GrpcServices;
 
 /// What the plugin and the gateway have asked for so far.
 #[derive(Clone, Default)]
@@ -32,6 +32,10 @@ pub(super) struct Journal(Rc<RefCell<Entries>>);
 struct Entries {
     asked: Vec<Asked>,
     grpc: Vec<GrpcAsked>,
+    /// Where the gRPC streams stand among these, by their numbers.
+    grpc_streams: BTreeMap<u64, usize>,
+    /// How much the plugin has sent over gRPC, in bytes.
+    grpc_bytes: usize,
     /// What has reached the upstream since this was last asked.
     served: VecDeque<HeaderMap>,
 }
@@ -68,7 +72,7 @@ pub(super) struct Mark {
 /// The services and the upstream.
 pub(super) struct Services<'a> {
     entries: Vec<Entry<'a>>,
-    grpc: GrpcServices<'a>,
+    grpc: GrpcServices,
     upstream: HttpResponse,
     upstream_delay: Duration,
     journal: Journal,
@@ -85,12 +89,23 @@ struct Entry<'a> {
 }
 
 impl Journal {
-    /// The callouts of a stream, of those since then.
-    pub(super) fn of(&self, stream: StreamId, since: Mark) -> (Vec<Asked>, Vec<ObservedGrpcCallout>) {
-        let (mut asked, mut grpc) = self.since(since);
-        asked.retain(|asked| asked.stream == Some(stream));
-        grpc.retain(|asked| asked.stream == Some(stream));
-        (asked.into(), grpc.into_iter().map(|asked| asked.callout).collect())
+    /// The callouts of a stream, of those since then; those of gRPC by their numbers.
+    pub(super) fn of(&self, stream: StreamId, since: Mark) -> (Vec<Asked>, Vec<usize>) {
+        let entries = self.0.borrow();
+        let asked = entries.asked.iter().skip(since.http).filter(|asked| asked.stream == Some(stream));
+        let grpc = entries.grpc.iter().enumerate().skip(since.grpc);
+        let grpc = grpc.filter(|(_, asked)| asked.stream == Some(stream)).map(|(number, _)| number);
+        (asked.cloned().collect(), grpc.collect())
+    }
+
+    /// Every gRPC callout.
+    pub(super) fn grpc_callouts(&self) -> Vec<ObservedGrpcCallout> {
+        self.0.borrow().grpc.iter().map(|asked| asked.callout.clone()).collect()
+    }
+
+    /// How much the plugin has sent over gRPC, in bytes.
+    pub(super) fn grpc_bytes(&self) -> usize {
+        self.0.borrow().grpc_bytes
     }
 
     /// The callouts since then.
@@ -127,6 +142,24 @@ impl Journal {
     pub(super) fn mark(&self) -> Mark {
         let entries = self.0.borrow();
         Mark { http: entries.asked.len(), grpc: entries.grpc.len() }
+    }
+}
+
+impl Entries {
+    fn grpc_callout(&mut self, stream: Option<StreamId>, callout: GrpcCallout<'_>) {
+        match callout {
+            GrpcCallout::Call(call) => self.grpc_bytes += call.message.len(),
+            GrpcCallout::Stream(opened) => drop(self.grpc_streams.insert(opened.number, self.grpc.len())),
+        }
+        self.grpc.push(GrpcAsked { stream, callout: grpc::observed(callout) });
+    }
+
+    fn grpc_message(&mut self, stream: u64, message: &[u8]) {
+        let opened = self.grpc_streams.get(&stream).and_then(|place| self.grpc.get_mut(*place));
+        if let Some(GrpcMessages::Stream(messages)) = opened.map(|asked| &mut asked.callout.sent) {
+            messages.push(message.to_vec());
+            self.grpc_bytes += size_of::<Vec<u8>>() + message.len();
+        }
     }
 }
 
@@ -167,11 +200,14 @@ impl World for Services<'_> {
     }
 
     fn grpc_stream(&mut self, stream: &GrpcStream, sent: GrpcSent<'_>) -> Vec<(Duration, GrpcAnswer)> {
-        self.grpc.stream(stream, sent)
+        if let GrpcSent::Message { message, .. } = sent {
+            self.journal.0.borrow_mut().grpc_message(stream.number, message);
+        }
+        self.grpc.on_stream(&stream.upstream, &stream.service, &stream.method, sent)
     }
 
     fn grpc_called(&mut self, stream: Option<StreamId>, _at: Duration, callout: GrpcCallout<'_>) {
-        self.journal.0.borrow_mut().grpc.push(GrpcAsked { stream, callout: grpc::observed(callout) });
+        self.journal.0.borrow_mut().grpc_callout(stream, callout);
     }
 
     fn serve(&mut self, request: &HttpRequest) -> HttpResponse {

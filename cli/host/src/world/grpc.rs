@@ -67,6 +67,8 @@ pub struct GrpcStatus {
 /// A gRPC stream, as the plugin opened it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcStream {
+    /// Its number among those of the gateway, from 0.
+    pub number: u64,
     /// The cluster to send it to.
     pub upstream: String,
     /// The service's full name: `package.Service`.

@@ -5,7 +5,7 @@ use std::{ops::Range, time::Duration};
 use super::{
     super::{
         format::Effects,
-        observed::{Exchange, ObservedCallout, ObservedConnection, ObservedGrpcCallout},
+        observed::{Exchange, ObservedCallout, ObservedConnection},
         place::Place,
     },
     Findings,
@@ -14,7 +14,7 @@ use super::{
 /// What one of them has caused; `None`: the host cannot tell.
 pub(super) struct Caused<'a> {
     callouts: Option<&'a [ObservedCallout]>,
-    grpc_callouts: Option<&'a [ObservedGrpcCallout]>,
+    grpc_callouts: Option<&'a [usize]>,
     foreign_calls: Option<&'a [usize]>,
     logs: Option<Range<usize>>,
     took: Duration,
@@ -47,8 +47,9 @@ impl Findings<'_> {
         if let (Some(expected), Some(found)) = (expect.callouts, caused.callouts) {
             self.callouts(expected, name, found, &place.key("callouts"));
         }
-        if let (Some(expected), Some(found)) = (expect.grpc_callouts, caused.grpc_callouts) {
-            self.grpc_callouts(expected, name, found, &place.key("grpcCallouts"));
+        if let (Some(expected), Some(numbers)) = (expect.grpc_callouts, caused.grpc_callouts) {
+            let found: Vec<_> = numbers.iter().filter_map(|number| self.observed.grpc_callouts.get(*number)).collect();
+            self.grpc_callouts(expected, name, &found, &place.key("grpcCallouts"));
         }
         if let (Some(expected), Some(numbers)) = (expect.foreign_calls, caused.foreign_calls) {
             let found: Vec<_> = numbers.iter().filter_map(|number| self.observed.foreign_calls.get(*number)).collect();

@@ -1,8 +1,13 @@
 //! The gRPC callouts of a request.
 
 use super::{
-    super::{format::GrpcCalloutExpectation, observed::ObservedGrpcCallout, place::Place},
+    super::{
+        format::{GrpcCalloutExpectation, GrpcMessageExpectation},
+        observed::{GrpcMessages, ObservedGrpcCallout},
+        place::Place,
+    },
     Findings,
+    values::escaped,
 };
 
 impl Findings<'_> {
@@ -11,7 +16,7 @@ impl Findings<'_> {
         &mut self,
         expected: &[GrpcCalloutExpectation],
         name: &str,
-        found: &[ObservedGrpcCallout],
+        found: &[&ObservedGrpcCallout],
         place: &Place,
     ) {
         let lines = || found.iter().map(ToString::to_string).collect();
@@ -46,6 +51,29 @@ impl Findings<'_> {
             &callout.metadata,
         );
         let (text, base64) = (expect.message.as_deref(), expect.base64.as_deref());
-        self.bytes(&format!("message of {whose}"), ("message", text), base64, callout.message.as_deref(), place);
+        let message = match &callout.sent {
+            GrpcMessages::Call(message) => Some(message.as_slice()),
+            GrpcMessages::Stream(_) => None,
+        };
+        self.bytes(&format!("message of {whose}"), ("message", text), base64, message, place);
+        if let Some(expected) = &expect.messages {
+            self.grpc_messages(expected, whose, &callout.sent, &place.key("messages"));
+        }
+    }
+
+    fn grpc_messages(&mut self, expected: &[GrpcMessageExpectation], whose: &str, sent: &GrpcMessages, place: &Place) {
+        let GrpcMessages::Stream(found) = sent else {
+            self.fail(&format!("messages of {whose}"), "a stream", "a call", place);
+            return;
+        };
+        let lines = || found.iter().map(|message| escaped(message)).collect();
+        if !self.as_many(&format!("messages of {whose}"), expected.len(), found.len(), lines, place) {
+            return;
+        }
+        for (number, (expect, message)) in expected.iter().zip(found).enumerate() {
+            let what = format!("message {} of {whose}", number + 1);
+            let (text, base64) = (expect.message.as_deref(), expect.base64.as_deref());
+            self.bytes(&what, ("message", text), base64, Some(message), &place.item(number));
+        }
     }
 }

@@ -91,6 +91,17 @@ pub(super) fn check_callout(expect: &GrpcCalloutExpectation, scenario: &Scenario
         );
     }
     check_message(expect.message.as_deref(), expect.base64.as_deref(), place)?;
+    if expect.messages.is_some() && (expect.message.is_some() || expect.base64.is_some()) {
+        return no(
+            &place.key("messages"),
+            "a call has one message, which is expected here too",
+            "expect `messages` of a stream alone",
+        );
+    }
+    for (number, message) in expect.messages.iter().flatten().enumerate() {
+        let place = place.key("messages").item(number);
+        check_message(message.message.as_deref(), message.base64.as_deref(), &place)?;
+    }
     let [present, absent] = [place.key("metadata"), place.key("metadataAbsent")];
     expectation::check_presence((&expect.metadata, &present), (&expect.metadata_absent, &absent))
 }

@@ -1,13 +1,11 @@
 //! The gateway and the plugin that a scenario asks for.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde_json::Value;
 
 use crate::{
     abi::Status,
-    attributes::Surroundings,
     clock::VirtualClock,
     compiler::Module,
     faults::{Faults, RefusalAt, TrapAt},
@@ -27,7 +25,7 @@ use super::{
             FailStrategy, FaultSetup, ForeignFunction, ForeignStatus, RefusalSetup, Scenario, SharedDataRace,
             StartupSetup, TrapSetup,
         },
-        property,
+        surroundings::surroundings,
     },
     RunError,
 };
@@ -48,7 +46,7 @@ pub(super) fn config(scenario: &Scenario, follows: Profile, trace: bool) -> Gate
         workers: setup.workers.unwrap_or(1).into(),
         shared_data: setup.shared_data.iter().map(|(key, value)| shared(key, value)).collect(),
         races: setup.shared_data_races.iter().map(race).collect(),
-        surroundings: surroundings(&setup.properties),
+        surroundings: surroundings(&setup.properties).0,
         foreign_functions: setup
             .foreign_functions
             .iter()
@@ -65,11 +63,6 @@ pub(super) fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module)
         fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
         ..Plugin::new(module, configuration)
     }
-}
-
-fn surroundings(properties: &BTreeMap<String, Value>) -> Surroundings {
-    let property = |(path, value): (&String, &Value)| Some((property::path(path)?, property::value(value)?));
-    Surroundings { properties: properties.iter().filter_map(property).collect(), ..Surroundings::default() }
 }
 
 fn foreign(function: &ForeignFunction) -> ForeignReply {

@@ -28,10 +28,12 @@ pub struct GatewaySetup {
     pub shared_data_races: Vec<SharedDataRace>,
     /// Properties beside the gateway's own, or in their place, by their path: `xds.node.id`, or, where a segment has dots of
     /// its own, `metadata.filter_metadata['envoy.filters.http.jwt_authn']`. A text is given as it is, a number in 8 bytes,
-    /// true or false in one, a list or a map as pairs.
+    /// true or false in one, a list or a map as pairs. The gateway is configured with those of `xds.node`, names and metadata
+    /// below `xds`, and `metadata` and texts of `filter_state` that filters before the plugin leave: these are there when Envoy
+    /// has them, numbers of metadata as doubles. All others are there at all times, and on the embedded gateway alone.
     #[serde(default)]
     pub properties: BTreeMap<String, Value>,
-    /// Foreign functions beside Envoy's own, or in their place, by their name.
+    /// Foreign functions beside Envoy's own, or in their place, by their name; a real Envoy has none of them.
     #[serde(default)]
     pub foreign_functions: BTreeMap<String, ForeignFunction>,
     /// The faults that it brings upon the plugin. Default: none.

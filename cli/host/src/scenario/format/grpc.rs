@@ -143,4 +143,16 @@ pub struct GrpcCalloutExpectation {
     pub message: Option<String>,
     /// The message of a call in base64.
     pub base64: Option<String>,
+    /// Exactly the messages that the plugin sends on a stream, to the end of the scenario; an empty list: none.
+    pub messages: Option<Vec<GrpcMessageExpectation>>,
+}
+
+/// A message that the plugin sends on a gRPC stream.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GrpcMessageExpectation {
+    /// The message as text.
+    pub message: Option<String>,
+    /// The message in base64 (RFC 4648, section 4).
+    pub base64: Option<String>,
 }

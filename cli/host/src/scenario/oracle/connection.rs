@@ -35,6 +35,7 @@ pub(super) struct Surroundings<'a> {
     /// What workers logged, up to its end.
     pub(super) log: &'a [&'a Entry],
     pub(super) callouts: Option<Vec<ObservedCallout>>,
+    pub(super) grpc_callouts: Option<Vec<usize>>,
     pub(super) logs: std::ops::Range<usize>,
 }
 
@@ -60,7 +61,7 @@ pub(super) fn observed(played: &Played, around: Surroundings<'_>) -> Result<Obse
         to_upstream: bytes(upstream, client, tells_ends),
         ending,
         callouts: around.callouts,
-        grpc_callouts: None,
+        grpc_callouts: around.grpc_callouts,
         foreign_calls: None,
         logs: Some(around.logs),
     })
@@ -199,7 +200,8 @@ mod tests {
         let time = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         let meanwhile: std::ops::RangeInclusive<SystemTime> = time(10)..=time(20);
         let log: Vec<_> = log.iter().collect();
-        let around = Surroundings { start: Instant::now(), alone, log: &log, callouts: None, logs: 0..0 };
+        let around =
+            Surroundings { start: Instant::now(), alone, log: &log, callouts: None, grpc_callouts: None, logs: 0..0 };
         let found =
             observed(&Played { slot: (0, 0), conversed, meanwhile }, around).map_err(|error| error.to_string())?;
         Ok((found.ending, [found.to_client.ended, found.to_upstream.ended]))

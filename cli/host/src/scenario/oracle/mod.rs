@@ -3,10 +3,12 @@
 //! Services and clients are real ones on loopback, time is real time. What Envoy does not tell is left open in what is
 //! observed, never guessed.
 
+mod calls;
 mod connection;
 mod converse;
 mod ending;
 mod expected;
+mod grpc;
 mod journal;
 mod observe;
 mod run;

@@ -1,7 +1,7 @@
 //! Brings together what clients, services and Envoy's logs say of a scenario.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     ops::RangeInclusive,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -10,14 +10,16 @@ use crate::{
     envoy::Entry,
     gateway::Ending,
     logs::LogLine,
-    scenario::{Exchange, Observed, ObservedCallout, ObservedConnection, State},
+    scenario::{Exchange, GrpcMessages, Observed, ObservedCallout, ObservedConnection, ObservedGrpcCallout, State},
     thread::Thread,
 };
 
 use super::{
     OracleError,
+    calls::made,
     connection::{self, Played, Surroundings},
     ending::ending,
+    grpc,
     run::{Seen, Sent},
     services::Arrival,
     wire::{request_of, response_of},
@@ -34,6 +36,8 @@ pub(super) struct World {
     pub(super) main_thread: u32,
     /// What services and upstream have got.
     pub(super) arrivals: Vec<Arrival>,
+    /// The gRPC callouts that services have got.
+    pub(super) grpc_arrivals: Vec<grpc::Arrival>,
 }
 
 /// What was seen of a scenario.
@@ -76,6 +80,7 @@ pub(super) fn observed(
         }
     }
     observed.logs = lines;
+    observed.grpc_callouts = world.grpc_arrivals.iter().map(|arrival| arrival.callout.clone()).collect();
     Ok(observed)
 }
 
@@ -94,6 +99,7 @@ fn connection(
         alone,
         log: &of_workers.collect::<Vec<_>>(),
         callouts: alone.then(|| callouts(&played.meanwhile, log, world)).flatten(),
+        grpc_callouts: alone.then(|| grpc_callouts(&played.meanwhile, log, world)).flatten(),
         logs: logged_until(lines, from)..logged_until(lines, until),
     };
     connection::observed(played, around)
@@ -117,6 +123,7 @@ fn exchange(
     let forwarded = sent.ended.as_ref().and_then(|ended| ended.upstream).and_then(|connection| {
         world.arrivals.iter().find(|arrival| arrival.cluster.is_none() && arrival.peer == connection)
     });
+    let meanwhile = sent.meanwhile();
     let response = sent.answered.response.as_ref().map(response_of);
     let ending = ending(sent, response.as_ref());
     Exchange {
@@ -124,8 +131,8 @@ fn exchange(
         took: sent.answered.took,
         request: sent.request.whole(),
         forwarded: forwarded.map(|arrival| (request_of(&arrival.request), arrival.request.trailers.clone())),
-        callouts: alone.then(|| callouts(&sent.meanwhile(), log, world)).flatten(),
-        grpc_callouts: None,
+        callouts: alone.then(|| callouts(&meanwhile, log, world)).flatten(),
+        grpc_callouts: alone.then(|| grpc_callouts(&meanwhile, log, world)).flatten(),
         foreign_calls: None,
         details: match &ending {
             Some(Ending::Answered(local)) => local.details.clone(),
@@ -146,35 +153,31 @@ fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The callouts of a request or a connection that was alone under way, in the order in which they arrived; `None`: the plugin has made
+/// The callouts of a request or a connection that was alone under way, in the order in which they were made; `None`: the plugin has made
 /// others too, or one of them has reached nobody.
 fn callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World) -> Option<Vec<ObservedCallout>> {
-    let during = log.iter().filter(|entry| entry.thread != world.main_thread && meanwhile.contains(&entry.at));
-    let made = calls_made(during)?;
-    let arrived: Vec<_> =
-        world.arrivals.iter().filter(|arrival| meanwhile.contains(&world.time_of(arrival.at))).collect();
-    let callouts: Vec<_> = arrived.into_iter().filter_map(|arrival| world.callout(arrival)).collect();
-    (callouts.len() == made).then_some(callouts)
+    let arrived = world.arrivals.iter().filter(|arrival| meanwhile.contains(&world.time_of(arrival.at)));
+    let arrived: Vec<_> = arrived.filter_map(|arrival| world.callout(arrival)).collect();
+    let sizes = |callout: &ObservedCallout| vec![callout.cluster.len(), callout.request.body.len()];
+    // Behind each pointer stands a size: of the cluster's name, the headers, the body.
+    made(world.during(meanwhile, log), &[("http_call", &[1, 5])])?.in_order(arrived, sizes)
 }
 
-/// How many callouts were made in callbacks of streams; `None`: some were made in those of the plugin itself.
-fn calls_made<'a>(log: impl Iterator<Item = &'a Entry>) -> Option<usize> {
-    let (mut callbacks, mut made) = (BTreeMap::<u32, Vec<&str>>::new(), 0);
-    for (thread, call) in log.filter_map(|entry| Some((entry.thread, entry.call()?))) {
-        let running = callbacks.entry(thread).or_default();
-        if let Some(callback) = call.strip_prefix("[host->vm] ") {
-            running.push(callback.split('(').next().unwrap_or_default());
-        } else if call.starts_with("[host<-vm] ") {
-            running.pop();
-        } else if call == "[vm<-host] env.proxy_http_call return: 0" {
-            let own = ["proxy_on_tick", "proxy_on_queue_ready", "proxy_on_configure", "proxy_on_vm_start"];
-            if running.iter().any(|callback| own.contains(callback)) {
-                return None;
-            }
-            made += 1;
+/// The numbers of the gRPC callouts, likewise.
+fn grpc_callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World) -> Option<Vec<usize>> {
+    let arrivals = world.grpc_arrivals.iter().enumerate();
+    let arrived = arrivals.filter(|(_, arrival)| meanwhile.contains(&world.time_of(arrival.at))).collect();
+    let sizes = |(_, arrival): &(usize, &grpc::Arrival)| {
+        let ObservedGrpcCallout { service, method, sent, .. } = &arrival.callout;
+        let names = [service.len(), method.len()].into_iter();
+        match sent {
+            GrpcMessages::Call(message) => names.chain([message.len()]).collect(),
+            GrpcMessages::Stream(_) => names.collect(),
         }
-    }
-    Some(made)
+    };
+    // So here: of the cluster's name, the service's, the method's, the metadata, the message.
+    let made = made(world.during(meanwhile, log), &[("grpc_call", &[3, 5, 9]), ("grpc_stream", &[3, 5])])?;
+    Some(made.in_order(arrived, sizes)?.into_iter().map(|(number, _)| number).collect())
 }
 
 impl World {
@@ -193,6 +196,11 @@ impl World {
         log.iter().filter_map(line).collect()
     }
 
+    /// What the workers have logged while a request was under way.
+    fn during<'a>(&self, meanwhile: &RangeInclusive<SystemTime>, log: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        log.iter().filter(move |entry| entry.thread != self.main_thread && meanwhile.contains(&entry.at))
+    }
+
     fn time_of(&self, instant: Instant) -> SystemTime {
         self.start_time + instant.saturating_duration_since(self.start)
     }
@@ -205,34 +213,5 @@ impl World {
             took: arrival.took,
             status: arrival.status,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use super::calls_made;
-    use crate::{abi::LogLevel, envoy::Entry};
-
-    #[test]
-    fn callouts_are_counted_by_who_made_them() {
-        let count = |calls: &[(u32, &str)]| {
-            let entry = |(thread, text): &(u32, &str)| Entry {
-                at: UNIX_EPOCH,
-                thread: *thread,
-                level: LogLevel::Trace,
-                component: "wasm".to_owned(),
-                text: (*text).to_owned(),
-            };
-            calls_made(calls.iter().map(entry).collect::<Vec<_>>().iter())
-        };
-        let (made, refused) = ("[vm<-host] env.proxy_http_call return: 0", "[vm<-host] env.proxy_http_call return: 2");
-        let headers = "[host->vm] proxy_on_request_headers(2, 8, 1)";
-        let (allocates, allocated) =
-            ("[host->vm] proxy_on_memory_allocate(8)", "[host<-vm] proxy_on_memory_allocate return: 8");
-        assert_eq!(count(&[(1, headers), (1, allocates), (1, allocated), (1, made), (1, refused)]), Some(1));
-        assert_eq!(count(&[(1, "[host->vm] proxy_on_tick(1)"), (2, headers), (2, made)]), Some(1));
-        assert_eq!(count(&[(1, headers), (2, "[host->vm] proxy_on_tick(1)"), (2, made)]), None);
     }
 }

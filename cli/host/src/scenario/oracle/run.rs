@@ -16,7 +16,10 @@ use jiff::SignedDuration;
 
 use crate::{
     envoy::{Answered, Bootstrap, Ended, Entry, Envoy, FailurePolicy, Folder, Listener, Plugin, Program, Protocol},
-    scenario::{ClientRequest, FailStrategy, Observed, Request, Scenario, State, Step, TcpConnection, TokenKey},
+    scenario::{
+        ClientRequest, FailStrategy, Observed, Request, Scenario, State, Step, TcpConnection, TokenKey,
+        surroundings::surroundings,
+    },
 };
 
 use super::{
@@ -143,6 +146,7 @@ impl<'a> Run<'a> {
             workers: scenario.gateway.workers.unwrap_or(1),
             listeners: [Some(listener), tcp_listener].into_iter().flatten().collect(),
             clusters: services.clusters().iter().chain(tcp_cluster).cloned().collect(),
+            surroundings: surroundings(&scenario.gateway.properties).0,
         };
         let from = SystemTime::now();
         let envoy = Envoy::start(program, &bootstrap)?;
@@ -207,6 +211,7 @@ impl<'a> Run<'a> {
             start_time: self.start_time,
             main_thread: self.envoy.main_thread(),
             arrivals: self.services.arrivals(),
+            grpc_arrivals: self.services.grpc_arrivals(),
         };
         let observed = observe::observed(sent, played, seen, &log, &world)?;
         Ok((observed, self.envoy.stop()))

@@ -10,15 +10,16 @@ use std::{
 
 use crate::{
     envoy::{Cluster, Message, NOBODY, Reaction, Received, Service as Listening},
-    scenario::{Answer, Reply, Scenario},
+    scenario::{Answer, Reply, Scenario, surroundings::surroundings},
 };
 
-use super::wire;
+use super::{grpc, wire};
 
 /// The running services, and the clusters that lead to them.
 pub(super) struct Services {
     /// End with this value.
     _listening: Vec<Listening>,
+    grpc: grpc::Listening,
     clusters: Vec<Cluster>,
     upstream: String,
     record: Arc<Mutex<Record>>,
@@ -57,7 +58,7 @@ struct Entry {
 const TIMEOUT_HEADER: &[u8] = b"x-envoy-expected-rq-timeout-ms";
 
 /// Which of two things is first is chance, where they are closer than this.
-const CLOSE: Duration = Duration::from_millis(100);
+pub(super) const CLOSE: Duration = Duration::from_millis(100);
 
 impl Services {
     /// Starts what the scenario has; a cluster of which nothing listens leads to a closed port.
@@ -95,8 +96,14 @@ impl Services {
                 names_client: false,
             });
         }
-        let mut upstream = "upstream".to_owned();
-        while names.contains(&upstream) {
+        let grpc = grpc::Listening::start(&scenario.grpc_services)?;
+        for (number, (name, address)) in grpc.clusters.iter().cloned().enumerate() {
+            let stat_name = stat_name(names.len() + number);
+            clusters.push(Cluster { name, stat_name, address, http2: true, names_client: false });
+        }
+        // As plugins are told.
+        let mut upstream = surroundings(&scenario.gateway.properties).0.route.cluster;
+        while clusters.iter().any(|cluster| cluster.name == upstream) {
             upstream.push('_');
         }
         let reply = scenario.upstream.clone().unwrap_or_default();
@@ -104,10 +111,10 @@ impl Services {
             let record = Arc::clone(&record);
             move |received| lock(&record).serve(&reply, received)
         })?;
-        let (stat_name, address) = (upstream.clone(), service.address());
-        clusters.push(Cluster { name: upstream.clone(), stat_name, address, http2: false, names_client: false });
+        let (name, stat_name, address) = (upstream.clone(), "upstream".to_owned(), service.address());
+        clusters.push(Cluster { name, stat_name, address, http2: false, names_client: false });
         listening.push(service);
-        Ok(Self { _listening: listening, clusters, upstream, record })
+        Ok(Self { _listening: listening, grpc, clusters, upstream, record })
     }
 
     /// The clusters; Envoy has no other.
@@ -125,18 +132,23 @@ impl Services {
         lock(&self.record).arrivals.clone()
     }
 
+    /// The gRPC callouts among it.
+    pub(super) fn grpc_arrivals(&self) -> Vec<grpc::Arrival> {
+        self.grpc.arrivals()
+    }
+
     /// What could not be done as the scenario has it, if there was anything.
     pub(super) fn unfaithful(&self) -> Option<String> {
-        lock(&self.record).unfaithful.clone()
+        let unfaithful = lock(&self.record).unfaithful.clone();
+        unfaithful.or_else(|| self.grpc.unfaithful())
     }
 
     /// How many callouts were made, by cluster; `statistics` are those of Envoy's clusters.
     pub(super) fn callouts(&self, statistics: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for arrival in &lock(&self.record).arrivals {
-            if let Some(cluster) = &arrival.cluster {
-                *counts.entry(cluster.clone()).or_default() += 1;
-            }
+        let http = self.arrivals().into_iter().filter_map(|arrival| arrival.cluster);
+        for cluster in http.chain(self.grpc_arrivals().into_iter().map(|arrival| arrival.callout.cluster)) {
+            *counts.entry(cluster).or_default() += 1;
         }
         // Calls to a closed port reach nobody; Envoy has counted that it could not connect.
         for cluster in self.clusters.iter().filter(|cluster| cluster.address == NOBODY) {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::{
     gateway::Ending,
-    scenario::{Answer, FaultSetup, Observed, Scenario, Service, StateExpectation, Step},
+    scenario::{
+        Answer, FaultSetup, GrpcAnswerSetup, Observed, Scenario, StateExpectation, Step, surroundings::surroundings,
+    },
 };
 
 use super::expected::active_time;
@@ -13,6 +15,9 @@ use super::expected::active_time;
 const LONGEST: Duration = Duration::from_secs(10);
 /// The most requests and connections of a scenario that are played to a real Envoy.
 const MOST_REQUESTS: u32 = 500;
+
+/// How the paths of properties begin that connections have as requests do: of those that Envoy can be configured with.
+const OF_CONNECTIONS: [&str; 3] = ["xds.node", "xds.listener_", "xds.filter_chain_name"];
 
 /// Why a scenario is run on the embedded gateway alone, given what was seen there; `None`: it is run on Envoy too.
 #[must_use]
@@ -46,11 +51,20 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if gateway.faults != FaultSetup::default() {
         return Some("Envoy brings no faults upon its plugins".to_owned());
     }
-    if !gateway.properties.is_empty() || !gateway.foreign_functions.is_empty() {
-        return Some("Envoy has properties and foreign functions of its own".to_owned());
+    if let Some(path) = surroundings(&gateway.properties).1.first() {
+        return Some(format!("Envoy cannot be configured to have the property `{path}`"));
     }
-    if !scenario.grpc_services.is_empty() {
-        return Some("gRPC services are there on the embedded gateway alone".to_owned());
+    let of_connections = |path: &&String| OF_CONNECTIONS.iter().any(|start| path.starts_with(start));
+    if connections().next().is_some()
+        && let Some(path) = gateway.properties.keys().find(|path| !of_connections(path))
+    {
+        return Some(format!("Envoy cannot be configured to have the property `{path}` of TCP connections"));
+    }
+    if let Some(name) = gateway.foreign_functions.keys().next() {
+        return Some(format!("Envoy cannot be made to have the foreign function `{name}`"));
+    }
+    if let Some(cluster) = both_protocols(scenario) {
+        return Some(format!("{cluster} answers HTTP and gRPC: a cluster of Envoy speaks HTTP/1.1 or HTTP/2"));
     }
     if !gateway.shared_data_races.is_empty() {
         return Some("nobody can get ahead of a plugin in Envoy on purpose (sharedDataRaces)".to_owned());
@@ -60,8 +74,8 @@ pub fn virtual_only(scenario: &Scenario, embedded: &Observed) -> Option<String> 
     if workers.any(|worker| worker > 0) {
         return Some("Envoy chooses the worker by itself".to_owned());
     }
-    if let Some(service) = scenario.services.iter().find(|service| refuses_now_and_then(service, scenario)) {
-        return Some(format!("{} refuses connections only now and then", service.cluster));
+    if let Some(cluster) = refuses_now_and_then(scenario) {
+        return Some(format!("{cluster} refuses connections only now and then"));
     }
     let times = requests().map(|request| request.times).chain(connections().map(|connection| connection.times));
     if times.map(|times| times.unwrap_or(1)).fold(0, u32::saturating_add) > MOST_REQUESTS {
@@ -92,11 +106,25 @@ fn expectations(scenario: &Scenario) -> impl Iterator<Item = &StateExpectation> 
     steps.chain(&scenario.expect)
 }
 
-/// A port is open or closed for as long as a scenario runs.
-fn refuses_now_and_then(service: &Service, scenario: &Scenario) -> bool {
-    let same = scenario.services.iter().filter(|other| other.cluster == service.cluster);
-    let refuses = |service: &Service| matches!(service.answer, Answer::Refused);
-    refuses(service) && (service.times.is_some() || same.into_iter().any(|other| !refuses(other)))
+fn both_protocols(scenario: &Scenario) -> Option<&str> {
+    let grpc = |cluster: &&str| scenario.grpc_services.iter().any(|service| service.cluster == *cluster);
+    scenario.services.iter().map(|service| service.cluster.as_str()).find(grpc)
+}
+
+/// A cluster that does so: a port is open or closed for as long as a scenario runs.
+fn refuses_now_and_then(scenario: &Scenario) -> Option<&str> {
+    let http = scenario
+        .services
+        .iter()
+        .map(|service| (service.cluster.as_str(), matches!(service.answer, Answer::Refused), service.times.is_some()));
+    let grpc = scenario.grpc_services.iter().map(|service| {
+        (service.cluster.as_str(), matches!(service.answer, GrpcAnswerSetup::Refused), service.times.is_some())
+    });
+    let services: Vec<_> = http.chain(grpc).collect();
+    let now_and_then = |(cluster, refuses, at_times): &&(&str, bool, bool)| {
+        *refuses && (*at_times || services.iter().any(|(other, refuses, _)| other == cluster && !refuses))
+    };
+    services.iter().find(now_and_then).map(|(cluster, ..)| *cluster)
 }
 
 #[cfg(test)]
@@ -135,6 +163,8 @@ mod tests {
         assert_eq!(at_once(steps), None);
         let refused = "services: [{cluster: a, answer: refused}]";
         assert_eq!(at_once(&format!("{refused}\n{steps}")), None);
+        assert_eq!(at_once(&format!("gateway: {{properties: {{xds.node.id: a}}}}\n{steps}")), None);
+        assert_eq!(at_once(&format!("grpcServices: [{{cluster: a, answer: refused}}]\n{steps}")), None);
         for (more, expected) in [
             (format!("gateway: {{startsAt: '2026-01-01T00:00:00Z'}}\n{steps}"), "it sets the clock (startsAt)"),
             (format!("gateway: {{sharedData: {{a: b}}}}\n{steps}"), "Envoy shows nobody its shared data"),
@@ -155,16 +185,26 @@ mod tests {
             ("gateway: {workers: 2}\nsteps: [{request: {worker: 1}}]".to_owned(), "Envoy chooses the worker by itself"),
             (format!("gateway: {{faults: {{allocations: 1}}}}\n{steps}"), "Envoy brings no faults upon its plugins"),
             (
-                format!("gateway: {{properties: {{a: b}}}}\n{steps}"),
-                "Envoy has properties and foreign functions of its own",
+                format!("gateway: {{properties: {{xds.node.id: a, source.address: b}}}}\n{steps}"),
+                "Envoy cannot be configured to have the property `source.address`",
+            ),
+            (
+                "gateway: {properties: {xds.node.id: a, xds.route_name: b}}\nsteps: [{connection: {}}]".to_owned(),
+                "Envoy cannot be configured to have the property `xds.route_name` of TCP connections",
             ),
             (
                 format!("gateway: {{foreignFunctions: {{a: {{}}}}}}\n{steps}"),
-                "Envoy has properties and foreign functions of its own",
+                "Envoy cannot be made to have the foreign function `a`",
             ),
             (
-                format!("grpcServices: [{{cluster: a, answer: timeout}}]\n{steps}"),
-                "gRPC services are there on the embedded gateway alone",
+                format!(
+                    "grpcServices: [{{cluster: a, answer: timeout}}]\nservices: [{{cluster: a, answer: timeout}}]\n{steps}"
+                ),
+                "a answers HTTP and gRPC: a cluster of Envoy speaks HTTP/1.1 or HTTP/2",
+            ),
+            (
+                format!("grpcServices: [{{cluster: a, answer: timeout}}, {{cluster: a, answer: refused}}]\n{steps}"),
+                "a refuses connections only now and then",
             ),
             (
                 "steps: [{connection: {expect: {foreignCalls: []}}}]".to_owned(),

@@ -95,6 +95,8 @@ fn what_cannot_be_is_pointed_at() {
         ("expect: {callouts: [{cluster: other}]}", "other"),
         ("expect: {grpcCallouts: [{cluster: authz}]}", "authz"),
         ("expect: {grpcCallouts: [{base64: YQ}]}", "YQ"),
+        ("expect: {grpcCallouts: [{message: a, messages: [{}]}]}", "messages"),
+        ("expect: {grpcCallouts: [{messages: [{}, {base64: YQ}]}]}", "YQ"),
         ("expect: {grpcCallouts: [{metadata: {a: b}, metadataAbsent: [A]}]}", "A"),
         ("expect: {foreignCalls: [{name: a}, {arguments: a, base64: YQ==}]}", "YQ=="),
         ("expect: {within: -1s}", "-1s"),

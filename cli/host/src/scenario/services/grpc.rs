@@ -8,36 +8,30 @@ use crate::{
     scenario::{
         content::message_bytes,
         format::{GrpcAnswerSetup, GrpcClose, GrpcFailure, GrpcReply, GrpcService, GrpcStreamAnswer},
-        observed::ObservedGrpcCallout,
+        observed::{GrpcMessages, ObservedGrpcCallout},
     },
     world::{GrpcAnswer, GrpcCall, GrpcCallout, GrpcOutcome, GrpcSent, GrpcStatus, GrpcStream},
 };
 
 /// The services.
-pub(super) struct GrpcServices<'a>(Vec<Entry<'a>>);
+pub(in crate::scenario) struct GrpcServices(Vec<Entry>);
 
 /// An entry of the scenario's gRPC services.
-struct Entry<'a> {
-    service: &'a GrpcService,
+struct Entry {
+    service: GrpcService,
     /// How many calls it may still answer.
     left: u32,
 }
 
-impl<'a> GrpcServices<'a> {
-    pub(super) fn new(services: &'a [GrpcService]) -> Self {
-        let entry = |service: &'a GrpcService| Entry { service, left: service.times.unwrap_or(u32::MAX) };
+impl GrpcServices {
+    pub(in crate::scenario) fn new(services: &[GrpcService]) -> Self {
+        let entry = |service: &GrpcService| Entry { service: service.clone(), left: service.times.unwrap_or(u32::MAX) };
         Self(services.iter().map(entry).collect())
     }
 
     /// What becomes of a call.
     pub(super) fn call(&mut self, call: &GrpcCall) -> GrpcOutcome {
-        let fits = |entry: &&mut Entry<'_>| {
-            let answers_calls = !matches!(entry.service.answer, GrpcAnswerSetup::Stream(_));
-            answers_calls && entry.left > 0 && entry.fits(&call.upstream, &call.service, &call.method)
-        };
-        let Some(entry) = self.0.iter_mut().find(fits) else { return GrpcOutcome::Refused };
-        entry.left = entry.left.saturating_sub(1);
-        match &entry.service.answer {
+        match self.answer_to_call(&call.upstream, &call.service, &call.method) {
             GrpcAnswerSetup::Reply(reply) => GrpcOutcome::Reply { message: reply.bytes(), delay: time(reply.delay) },
             GrpcAnswerSetup::Fail(failure) => {
                 GrpcOutcome::Fail { status: failure.status(), delay: time(failure.delay) }
@@ -48,17 +42,55 @@ impl<'a> GrpcServices<'a> {
         }
     }
 
+    /// What a service does upon the message of a call, each thing so much time later.
+    pub(in crate::scenario) fn on_call(
+        &mut self,
+        cluster: &str,
+        service: &str,
+        method: &str,
+    ) -> Vec<(Duration, GrpcAnswer)> {
+        match self.answer_to_call(cluster, service, method) {
+            GrpcAnswerSetup::Reply(reply) => {
+                let close = GrpcAnswer::Close {
+                    status: GrpcStatus::default(),
+                    metadata: reply.trailing_metadata.pairs().collect(),
+                };
+                let metadata = GrpcAnswer::Metadata(reply.metadata.pairs().collect());
+                [metadata, GrpcAnswer::Message(reply.bytes()), close].map(|answer| (time(reply.delay), answer)).into()
+            }
+            GrpcAnswerSetup::Fail(failure) => vec![failure.on_callout()],
+            GrpcAnswerSetup::Timeout => Vec::new(),
+            GrpcAnswerSetup::Refused | GrpcAnswerSetup::Stream(_) => vec![(Duration::ZERO, GrpcAnswer::Refused)],
+            GrpcAnswerSetup::Reset => vec![(Duration::ZERO, GrpcAnswer::Reset)],
+        }
+    }
+
+    /// What answers a call, which is one of those that it answers.
+    fn answer_to_call(&mut self, cluster: &str, service: &str, method: &str) -> &GrpcAnswerSetup {
+        let fits = |entry: &&mut Entry| {
+            let answers_calls = !matches!(entry.service.answer, GrpcAnswerSetup::Stream(_));
+            answers_calls && entry.left > 0 && entry.fits(cluster, service, method)
+        };
+        self.0.iter_mut().find(fits).map_or(&GrpcAnswerSetup::Refused, |entry| {
+            entry.left = entry.left.saturating_sub(1);
+            &entry.service.answer
+        })
+    }
+
     /// What a service does on a stream; which one it is stays the same for as long as the stream lives.
-    pub(super) fn stream(&self, stream: &GrpcStream, sent: GrpcSent<'_>) -> Vec<(Duration, GrpcAnswer)> {
-        let fits = |entry: &&Entry<'_>| entry.fits(&stream.upstream, &stream.service, &stream.method);
+    pub(in crate::scenario) fn on_stream(
+        &self,
+        cluster: &str,
+        service: &str,
+        method: &str,
+        sent: GrpcSent<'_>,
+    ) -> Vec<(Duration, GrpcAnswer)> {
+        let fits = |entry: &&Entry| entry.fits(cluster, service, method);
         let answer = self.0.iter().find(fits).map_or(&GrpcAnswerSetup::Refused, |entry| &entry.service.answer);
         let answer = match (answer, sent) {
             (GrpcAnswerSetup::Stream(script), sent) => return script.upon(sent),
             (GrpcAnswerSetup::Reply(reply), sent) => reply.on_stream(sent).map(|answer| (time(reply.delay), answer)),
-            (GrpcAnswerSetup::Fail(failure), GrpcSent::Open) => {
-                let metadata = failure.trailing_metadata.pairs().collect();
-                Some((time(failure.delay), GrpcAnswer::Close { status: failure.status(), metadata }))
-            }
+            (GrpcAnswerSetup::Fail(failure), GrpcSent::Open) => Some(failure.on_callout()),
             (GrpcAnswerSetup::Refused, GrpcSent::Open) => Some((Duration::ZERO, GrpcAnswer::Refused)),
             (GrpcAnswerSetup::Reset, GrpcSent::Open) => Some((Duration::ZERO, GrpcAnswer::Reset)),
             _ => None,
@@ -67,7 +99,7 @@ impl<'a> GrpcServices<'a> {
     }
 }
 
-impl Entry<'_> {
+impl Entry {
     fn fits(&self, cluster: &str, service: &str, method: &str) -> bool {
         self.service.cluster == cluster
             && self.service.service.as_ref().is_none_or(|wanted| wanted == service)
@@ -129,6 +161,11 @@ impl GrpcFailure {
     fn status(&self) -> GrpcStatus {
         GrpcStatus { code: self.code, message: self.message.clone() }
     }
+
+    fn on_callout(&self) -> (Duration, GrpcAnswer) {
+        let metadata = self.trailing_metadata.pairs().collect();
+        (time(self.delay), GrpcAnswer::Close { status: self.status(), metadata })
+    }
 }
 
 /// A callout as a scenario sees it.
@@ -139,14 +176,14 @@ pub(super) fn observed(callout: GrpcCallout<'_>) -> ObservedGrpcCallout {
             service: service.clone(),
             method: method.clone(),
             metadata: metadata.clone(),
-            message: Some(message.clone()),
+            sent: GrpcMessages::Call(message.clone()),
         },
-        GrpcCallout::Stream(GrpcStream { upstream, service, method, metadata }) => ObservedGrpcCallout {
+        GrpcCallout::Stream(GrpcStream { upstream, service, method, metadata, .. }) => ObservedGrpcCallout {
             cluster: upstream.clone(),
             service: service.clone(),
             method: method.clone(),
             metadata: metadata.clone(),
-            message: None,
+            sent: GrpcMessages::Stream(Vec::new()),
         },
     }
 }

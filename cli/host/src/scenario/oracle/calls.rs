@@ -1,0 +1,137 @@
+//! The callouts that a plugin makes, by Envoy's log: on whose behalf, in which order, and of what size.
+
+use std::collections::BTreeMap;
+
+use crate::envoy::Entry;
+
+/// What a thread of Envoy does.
+#[derive(Default)]
+struct Running<'a> {
+    /// Its callbacks, the innermost last.
+    callbacks: Vec<Callback<'a>>,
+    /// The last call of the plugin, such as `http_call(1, 2)`.
+    call: &'a str,
+}
+
+struct Callback<'a> {
+    name: &'a str,
+    /// The plugin has taken up another context's cause.
+    switched: bool,
+}
+
+/// The callbacks of root contexts; what is called out in them is the plugin's own, unless it says otherwise.
+const OF_ROOTS: [&str; 9] = [
+    "proxy_on_vm_start",
+    "proxy_on_configure",
+    "proxy_on_tick",
+    "proxy_on_queue_ready",
+    "proxy_on_http_call_response",
+    "proxy_on_grpc_receive_initial_metadata",
+    "proxy_on_grpc_receive",
+    "proxy_on_grpc_receive_trailing_metadata",
+    "proxy_on_grpc_close",
+];
+
+/// Callouts in the order in which they were made, each with some sizes of what it was made of.
+pub(super) struct Made(Vec<Vec<usize>>);
+
+impl Made {
+    /// What has arrived, in this order: callouts of one breath arrive in any. `None`: the ones are not the others.
+    pub(super) fn in_order<T>(self, mut arrived: Vec<T>, sizes: impl Fn(&T) -> Vec<usize>) -> Option<Vec<T>> {
+        let mut ordered = Vec::new();
+        for made in self.0 {
+            let position = arrived.iter().position(|arrival| sizes(arrival) == made)?;
+            ordered.push(arrived.remove(position));
+        }
+        arrived.is_empty().then_some(ordered)
+    }
+}
+
+/// The successful calls of these functions of the host, with what those arguments say that are asked for. `None`: some were
+/// made by the plugin itself, on behalf of no stream.
+pub(super) fn made<'a>(log: impl Iterator<Item = &'a Entry>, functions: &[(&str, &[usize])]) -> Option<Made> {
+    let (mut threads, mut made) = (BTreeMap::<u32, Running<'_>>::new(), Vec::new());
+    for (thread, call) in log.filter_map(|entry| Some((entry.thread, entry.call()?))) {
+        let running = threads.entry(thread).or_default();
+        if let Some(callback) = call.strip_prefix("[host->vm] ") {
+            let name = callback.split('(').next().unwrap_or_default();
+            running.callbacks.push(Callback { name, switched: false });
+        } else if call.starts_with("[host<-vm] ") {
+            running.callbacks.pop();
+        } else if let Some(call) = call.strip_prefix("[vm->host] env.proxy_") {
+            running.call = call;
+            if let Some(callback) = running.callbacks.last_mut() {
+                callback.switched |= call.starts_with("set_effective_context(");
+            }
+        } else if let Some(function) = call.strip_prefix("[vm<-host] env.proxy_")
+            && let Some(function) = function.strip_suffix(" return: 0")
+            && let Some((_, asked)) = functions.iter().find(|(name, _)| *name == function)
+        {
+            if running.callbacks.iter().any(|callback| OF_ROOTS.contains(&callback.name) && !callback.switched) {
+                return None;
+            }
+            let arguments = arguments(running.call)?;
+            made.push(asked.iter().map(|number| arguments.get(*number).copied()).collect::<Option<_>>()?);
+        }
+    }
+    Some(Made(made))
+}
+
+fn arguments(call: &str) -> Option<Vec<usize>> {
+    let (_, arguments) = call.strip_suffix(')')?.split_once('(')?;
+    arguments.split(", ").map(|argument| argument.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::{Made, made};
+    use crate::{abi::LogLevel, envoy::Entry};
+
+    const HEADERS: &str = "[host->vm] proxy_on_request_headers(2, 8, 1)";
+    const TICK: &str = "[host->vm] proxy_on_tick(1)";
+    const REPLY: &str = "[host->vm] proxy_on_http_call_response(1, 4, 2, 0, 0)";
+    const SWITCH: &str = "[vm->host] env.proxy_set_effective_context(2)";
+    const CALL: &str = "[vm->host] env.proxy_http_call(1, 2)";
+    const MADE: &str = "[vm<-host] env.proxy_http_call return: 0";
+
+    fn count(calls: &[(u32, &str)]) -> Option<usize> {
+        let entry = |(thread, text): &(u32, &str)| Entry {
+            at: UNIX_EPOCH,
+            thread: *thread,
+            level: LogLevel::Trace,
+            component: "wasm".to_owned(),
+            text: (*text).to_owned(),
+        };
+        let entries: Vec<_> = calls.iter().map(entry).collect();
+        let made = made(entries.iter(), &[("http_call", &[1])])?.0;
+        assert!(made.iter().all(|sizes| *sizes == [2]), "{made:?}");
+        Some(made.len())
+    }
+
+    #[test]
+    fn callouts_are_counted_by_who_made_them() {
+        let refused = "[vm<-host] env.proxy_http_call return: 2";
+        let (allocates, allocated) =
+            ("[host->vm] proxy_on_memory_allocate(8)", "[host<-vm] proxy_on_memory_allocate return: 8");
+        let (one, two) = ((1, CALL), (2, CALL));
+        assert_eq!(count(&[(1, HEADERS), (1, allocates), (1, allocated), one, (1, MADE), one, (1, refused)]), Some(1));
+        assert_eq!(count(&[(1, TICK), (2, HEADERS), two, (2, MADE)]), Some(1));
+        assert_eq!(count(&[(1, HEADERS), (2, TICK), two, (2, MADE)]), None);
+        assert_eq!(count(&[(1, REPLY), one, (1, MADE)]), None);
+        assert_eq!(count(&[(1, REPLY), (1, SWITCH), one, (1, MADE)]), Some(1));
+    }
+
+    #[test]
+    fn what_arrives_is_put_into_the_order_in_which_it_was_made() {
+        let in_order = |arrived: &[&'static str]| {
+            let made = Made(vec![vec![1], vec![3], vec![1]]);
+            made.in_order(arrived.to_vec(), |text: &&str| vec![text.len()])
+        };
+        assert_eq!(in_order(&["abc", "a", "b"]), Some(vec!["a", "abc", "b"]));
+        for others in [&["a", "abc"][..], &["a", "ab", "b"], &["a", "abc", "b", "c"]] {
+            assert_eq!(in_order(others), None);
+        }
+    }
+}
