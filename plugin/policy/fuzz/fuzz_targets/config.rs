@@ -15,8 +15,8 @@ fuzz_target!(|text: &[u8]| {
             assert!(parsed.config.timeout().is_none_or(|timeout| bounds.contains(&timeout)));
             // Neither below the root alone nor of a length that anybody opens.
             let headers = [(":path".to_owned(), "/%20".repeat(64).into_bytes())];
-            let step =
-                Exchange::default().handle_request(&Engine::new(parsed.config), Request::new(&headers), UNIX_EPOCH);
+            let mut engine = Engine::new(parsed.config);
+            let step = Exchange::new(1).handle_request(&mut engine, Request::new(&headers), UNIX_EPOCH);
             assert!(matches!(step, Some(Step::Deny(_))), "everything needs no token: {step:?}");
         }
         Err(errors) => {
