@@ -9,6 +9,7 @@
 
 mod document;
 mod filter;
+mod reading;
 mod schema;
 mod snapshot;
 mod state;
@@ -44,16 +45,23 @@ pub enum SnapshotError {
     /// More than [`MAX_BYTES`].
     #[error("longer than {MAX_BYTES} bytes")]
     TooLong,
-    /// Not JSON, or not what the format has there.
-    #[error(
-        "line {line}, column {column}: not what version 1 of the format has there, or more than {MAX_ENTRIES} entries"
-    )]
-    Format {
+    /// Not JSON (RFC 8259).
+    #[error("line {line}, column {column}: not JSON")]
+    Syntax {
         /// From 1.
         line: usize,
         /// From 1.
         column: usize,
     },
+    /// A member of the document is not what the format has.
+    #[error("a member that is unknown, stands twice, or is of another type; or no document at all")]
+    Member,
+    /// An entry is not what the format has.
+    #[error("entry {0}: a member that is unknown, missing, stands twice, or is of another type")]
+    Entry(
+        /// From 0, of ids and subjects in the order of the text.
+        usize,
+    ),
     /// A member of the document is missing.
     #[error("`{0}` is missing")]
     Missing(&'static str),
@@ -72,8 +80,8 @@ pub enum SnapshotError {
     /// An older snapshot than the one that there is.
     #[error("the sequence goes back")]
     Backwards,
-    /// The entries of the snapshot and of its deltas are too many.
-    #[error("more than {MAX_ENTRIES} entries with those of the snapshot")]
+    /// More than [`MAX_ENTRIES`], with those of the snapshot that a delta adds to.
+    #[error("more than {MAX_ENTRIES} entries")]
     TooManyEntries,
     /// The snapshot was issued longer ago than `maxStale`.
     #[error("issued longer ago than `maxStale`")]

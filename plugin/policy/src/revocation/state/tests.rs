@@ -144,7 +144,7 @@ fn what_is_of_no_use_leaves_the_last_good_one_and_is_told_once() {
         (status(b"304"), SnapshotError::Status(304)),
         (ok(&whole(6, 1, "b")), SnapshotError::Backwards),
         (ok(&delta(6, 8, 1, "b")), SnapshotError::OtherBase),
-        (ok(""), SnapshotError::Format { line: 1, column: 0 }),
+        (ok(""), SnapshotError::Syntax { line: 1, column: 0 }),
     ];
     for (index, (reply, error)) in refused.into_iter().enumerate() {
         let is_first = index == 0;
