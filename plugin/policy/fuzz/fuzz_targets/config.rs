@@ -16,7 +16,7 @@ fuzz_target!(|text: &[u8]| {
             // Neither below the root alone nor of a length that anybody opens.
             let headers = [(":path".to_owned(), "/%20".repeat(64).into_bytes())];
             let step =
-                Exchange::default().handle_request(&Engine::new(parsed.config), Request::new(&headers), UNIX_EPOCH);
+                Exchange::new(1).handle_request(&mut Engine::new(parsed.config), Request::new(&headers), UNIX_EPOCH);
             assert!(matches!(step, Some(Step::Deny(_))), "everything needs no token: {step:?}");
         }
         Err(errors) => {
