@@ -1,6 +1,6 @@
 //! One request: holds it until the policy has decided, and answers it once.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::SystemTime};
 
 use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, Permit, Request, Step};
 use proxy_wasm::{
@@ -51,9 +51,6 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let step = self.shared.as_ref().and_then(|shared| ask(shared, &self.exchange));
         match (&self.shared, step) {
-            (Some(shared), Some(Step::Continue(permit))) => {
-                change(shared, &self.exchange, &permit);
-            }
             (Some(shared), Some(step)) => carry_out(shared, self.id, &self.exchange, step),
             // No gateway gets here: it starts no stream without a configuration, and has headers and a clock.
             _ => send(&Answer::gateway_failure()),
@@ -91,6 +88,7 @@ fn source() -> Vec<u8> {
 pub(crate) fn wake(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>) {
     if let Some(step) = ask(shared, exchange) {
         carry_out(shared, id, exchange, step);
+        resume(exchange);
     }
 }
 
@@ -103,32 +101,41 @@ pub(crate) fn take_reply(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exc
         hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten()
     };
     let reply = status.as_deref().map_or(CalloutReply::Reset, CalloutReply::Status);
-    let step = exchange.borrow_mut().handle_callout_reply(&mut shared.engine(), reply);
-    if let Some(step) = step {
+    if let Some(step) = hear(shared, exchange, reply) {
         carry_out(shared, id, exchange, step);
+        resume(exchange);
     }
 }
 
-/// Does what the policy says to a request that is held.
+/// What the policy says to a callout's reply.
+fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) -> Option<Step> {
+    // A host without a clock gets no request; to the policy this one has stepped back.
+    let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
+    exchange.borrow_mut().handle_callout_reply(&mut shared.engine(), reply, now)
+}
+
+/// Does what the policy says to a request; one that it allows is still to be let go on.
 fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, step: Step) {
-    match step {
-        Step::Continue(permit) => {
-            if change(shared, exchange, &permit) {
-                // The client may have left meanwhile; then there is nothing to resume.
-                let _ = hostcalls::resume_http_request();
-            }
+    let mut next = Some(step);
+    while let Some(step) = next.take() {
+        match step {
+            Step::Continue(permit) => change(shared, exchange, &permit),
+            Step::Deny(answer) => send(&answer),
+            Step::Callout(callout) => match dispatch(&callout) {
+                Some(token) => shared.called(token, id, exchange),
+                // There may be another service to ask.
+                None => next = hear(shared, exchange, CalloutReply::NotSent),
+            },
+            Step::Wait => shared.hold(id, exchange),
         }
-        Step::Deny(answer) => send(&answer),
-        Step::Callout(callout) => match dispatch(&callout) {
-            Some(token) => shared.called(token, id, exchange),
-            None => {
-                let step = exchange.borrow_mut().handle_callout_reply(&mut shared.engine(), CalloutReply::NotSent);
-                if let Some(Step::Deny(answer)) = step {
-                    send(&answer);
-                }
-            }
-        },
-        Step::Wait => shared.hold(id, exchange),
+    }
+}
+
+/// Lets a request that was held go on once it is allowed.
+fn resume(exchange: &RefCell<Exchange>) {
+    if exchange.borrow().is_allowed() {
+        // The client may have left meanwhile; then there is nothing to resume.
+        let _ = hostcalls::resume_http_request();
     }
 }
 
@@ -138,14 +145,12 @@ pub(crate) fn dispatch(callout: &Callout) -> Option<u32> {
     hostcalls::dispatch_http_call(&callout.cluster, headers, None, Vec::new(), callout.timeout).ok()
 }
 
-/// Changes the request, which is held until then, as its permit says. Whether it may go on: not half changed.
-fn change(shared: &Shared, exchange: &RefCell<Exchange>, permit: &Permit) -> bool {
-    let changed = permit.mutations().iter().all(|mutation| host::change(mutation).is_ok());
-    if !changed {
+/// Changes the request, which is held until then, as its permit says. One that is half changed is not allowed any more.
+fn change(shared: &Shared, exchange: &RefCell<Exchange>, permit: &Permit) {
+    if !permit.mutations().iter().all(|mutation| host::change(mutation).is_ok()) {
         let answer = exchange.borrow_mut().handle_refused_change(&shared.engine());
         answer.iter().for_each(send);
     }
-    changed
 }
 
 /// Answers the request in the upstream's place. Where the gateway cannot, the request stays held.

@@ -1,18 +1,25 @@
 //! The question to the authorization service, and what its reply means.
 
+mod attempts;
+mod breaker;
+mod retry;
+
 use std::time::Duration;
 
-use crate::{Denial, Request, permit::PermitReason, token::Token};
+use crate::{Denial, Request, endpoint::Endpoint, permit::PermitReason, token::Token};
 
-/// Where to ask: the authorization service as the configuration names it.
+pub(crate) use attempts::{Attempts, Health, Next, Persistence};
+pub(crate) use breaker::BreakerLimits;
+pub(crate) use retry::Retry;
+
+/// The authorization service as the configuration describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Upstream {
-    cluster: String,
-    authority: String,
-    path: String,
-    timeout: Duration,
-    token_header: String,
-    forward: Forward,
+    /// Where it is asked, in this order; there is one at least.
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) token_header: String,
+    pub(crate) forward: Forward,
+    pub(crate) persistence: Persistence,
 }
 
 /// What the authorization service gets to know of the request.
@@ -26,54 +33,16 @@ pub(crate) struct Forward {
 }
 
 /// Where a token is sent if nothing else is said.
-const AUTHORIZATION: &str = "authorization";
+pub(crate) const AUTHORIZATION: &str = "authorization";
 
 impl Upstream {
-    /// `None` where no authority is given and none can be taken from the cluster's name.
-    pub(crate) fn new(cluster: &str, authority: Option<&str>, path: &str, timeout: Duration) -> Option<Self> {
-        let authority = authority.or(Self::host_of(cluster))?;
-        Some(Self {
-            cluster: cluster.to_owned(),
-            authority: authority.to_owned(),
-            path: path.to_owned(),
-            timeout,
-            token_header: AUTHORIZATION.to_owned(),
-            forward: Forward::default(),
-        })
-    }
-
-    /// The same service, which gets the token in this header and this of the request.
-    pub(crate) fn told(self, token_header: Option<String>, forward: Forward) -> Self {
-        Self { token_header: token_header.unwrap_or(self.token_header), forward, ..self }
-    }
-
-    /// The host in a cluster's name; Istio calls it direction|port|subset|host.
-    pub(crate) fn host_of(cluster: &str) -> Option<&str> {
-        let host = match cluster.split('|').collect::<Vec<_>>().as_slice() {
-            [_, _, _, host] => host,
-            _ => cluster,
-        };
-        Self::is_authority(host).then_some(host)
-    }
-
-    /// Whether `text` can stand in `:authority` (RFC 3986, section 3.2, without user information).
-    pub(crate) fn is_authority(text: &str) -> bool {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte))
-    }
-
-    /// Asks about `token`, which came with `request`; `path` is the request's without a token.
-    pub(crate) fn ask(&self, token: &Token<'_>, request: Request<'_>, path: &[u8]) -> Result<Callout, Denial> {
+    /// The question about `token`, which came with `request`; `path` is the request's without a token.
+    pub(crate) fn question(&self, token: &Token<'_>, request: Request<'_>, path: &[u8]) -> Result<Question, Denial> {
         let credentials = match self.token_header.as_str() {
             AUTHORIZATION => format!("Bearer {}", token.text()),
             _ => token.text().to_owned(),
         };
-        let mut headers = vec![
-            (":method".to_owned(), "POST".to_owned()),
-            (":path".to_owned(), self.path.clone()),
-            (":authority".to_owned(), self.authority.clone()),
-            (self.token_header.clone(), credentials),
-            ("content-length".to_owned(), "0".to_owned()),
-        ];
+        let mut headers = vec![(self.token_header.clone(), credentials), ("content-length".to_owned(), "0".to_owned())];
         let Forward { method, path: tells_path, host, headers: names } = &self.forward;
         let mut tell = |name: &str, value: &[u8]| {
             // The SDK sends text alone, and a header that is left out would change the answer.
@@ -94,7 +63,29 @@ impl Upstream {
         for name in names {
             request.values(name).try_for_each(|value| tell(name, value))?;
         }
-        Ok(Callout { cluster: self.cluster.clone(), headers, timeout: self.timeout })
+        Ok(Question(headers))
+    }
+
+    /// Puts a question to an endpoint; `None` where there is no such endpoint.
+    pub(crate) fn ask(&self, question: Question, endpoint: usize, timeout: Duration) -> Option<Callout> {
+        let Endpoint { cluster, authority, path } = self.endpoints.get(endpoint)?;
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut headers = Vec::with_capacity(question.0.len().saturating_add(3));
+        headers.extend([header(":method", "POST"), header(":path", path), header(":authority", authority)]);
+        headers.extend(question.0);
+        Some(Callout { cluster: cluster.clone(), headers, timeout })
+    }
+}
+
+/// What the service is told, wherever it is asked.
+///
+/// Holds the client's token: not to be logged.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Question(Vec<(String, String)>);
+
+impl std::fmt::Debug for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question").finish_non_exhaustive()
     }
 }
 
@@ -131,7 +122,29 @@ pub enum CalloutReply<'a> {
     Status(&'a [u8]),
 }
 
+/// The statuses that say of a service, or of the way to it, that it is not available.
+const UNAVAILABLE: [u16; 3] = [502, 503, 504];
+
 impl CalloutReply<'_> {
+    /// Whether the service could not be asked, rather than say something that is no verdict: somebody else may know.
+    ///
+    /// Nothing that a client can easily make a service say, such as 400 and 500, is among it.
+    pub(crate) fn is_unavailable(self) -> bool {
+        self == Self::NotSent || self.is_one_of(&UNAVAILABLE)
+    }
+
+    /// Whether it is a reset, or one of these statuses.
+    fn is_one_of(self, statuses: &[u16]) -> bool {
+        match self {
+            Self::Status([a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9']) => {
+                let digit = |byte: &u8| u16::from(byte.wrapping_sub(b'0'));
+                statuses.contains(&(digit(a) * 100 + digit(b) * 10 + digit(c)))
+            }
+            Self::Status(_) | Self::NotSent => false,
+            Self::Reset => true,
+        }
+    }
+
     /// The service's verdict. Nothing but 200 allows.
     pub(crate) fn verdict(self) -> Result<PermitReason, Denial> {
         match self {
@@ -146,27 +159,26 @@ impl CalloutReply<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::Upstream;
-
-    fn authority(cluster: &str, given: Option<&str>) -> Option<String> {
-        Upstream::new(cluster, given, "/authorize", Duration::from_secs(1)).map(|upstream| upstream.authority)
-    }
+    use super::CalloutReply;
 
     #[test]
-    fn the_authority_is_the_host_of_the_cluster_also_with_a_subset() {
-        assert_eq!(
-            authority("outbound|8080||jwt.default.svc.cluster.local", None).as_deref(),
-            Some("jwt.default.svc.cluster.local")
-        );
-        assert_eq!(
-            authority("outbound|8080|v1|jwt.default.svc.cluster.local", None).as_deref(),
-            Some("jwt.default.svc.cluster.local")
-        );
-        assert_eq!(authority("authz_cluster", None).as_deref(), Some("authz_cluster"));
-        assert_eq!(authority("httproute/default/x/rule/0", None), None);
-        assert_eq!(authority("httproute/default/x/rule/0", Some("authz:8080")).as_deref(), Some("authz:8080"));
-        assert_eq!(authority("outbound|8080|jwt", None), None);
+    fn a_service_is_unavailable_where_it_cannot_be_asked() {
+        for (reply, expected) in [
+            (CalloutReply::NotSent, true),
+            (CalloutReply::Reset, true),
+            (CalloutReply::Status(b"502"), true),
+            (CalloutReply::Status(b"503"), true),
+            (CalloutReply::Status(b"504"), true),
+            (CalloutReply::Status(b"200"), false),
+            (CalloutReply::Status(b"401"), false),
+            (CalloutReply::Status(b"404"), false),
+            (CalloutReply::Status(b"429"), false),
+            (CalloutReply::Status(b"500"), false),
+            (CalloutReply::Status(b"+503"), false),
+            (CalloutReply::Status(b"\xff"), false),
+            (CalloutReply::Status(b""), false),
+        ] {
+            assert_eq!(reply.is_unavailable(), expected, "{reply:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The order of decisions: one step a stage.
 
+mod asking;
 mod waiting;
 
 use std::{
@@ -9,15 +10,17 @@ use std::{
 
 use crate::{
     Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
+    callout::Health,
     denial::Obstacle,
     fetch::{Fetch, FetchId, FetchReply},
     issuer::Verifier,
     revocation::{SnapshotState, Verdict},
-    rule::{Ruling, Target},
+    rule::{OnError, Ruling, Target},
     source::{self, TokenSource},
     token::Token,
 };
 
+use asking::{Asked, Asking};
 use waiting::Waiting;
 
 /// The engine of one configuration in one VM: what the requests that arrive under it share.
@@ -28,6 +31,7 @@ pub struct Engine {
     /// Absent where revocations are not learnt of in advance.
     revocations: Option<SnapshotState>,
     waiting: Waiting,
+    health: Health,
 }
 
 /// How far clocks may be apart where no issuer says so (RFC 7519, section 4.1.4: "usually no more than a few minutes").
@@ -61,6 +65,10 @@ pub struct Exchange {
     unmet: Option<Answer>,
     /// Whether the client speaks gRPC; known once the request is not simply allowed.
     to_grpc: bool,
+    /// The question to the service, once it has been put.
+    asking: Option<Asking>,
+    /// When it is put again.
+    asks_again: Option<SystemTime>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -79,7 +87,8 @@ impl Engine {
     pub fn new(mut config: Config) -> Self {
         let verifier = Verifier::new(mem::take(&mut config.issuers), config.tokens.max_failures);
         let revocations = config.revocation.snapshot.take().map(SnapshotState::new);
-        Self { config, verifier, revocations, waiting: Waiting::default() }
+        let health = Health::new(config.upstream.as_ref().map_or(0, |upstream| upstream.endpoints.len()));
+        Self { config, verifier, revocations, waiting: Waiting::default(), health }
     }
 
     /// When [`Self::handle_tick`] is to be called next; `None`: whenever something has been waited for, or never.
@@ -137,6 +146,8 @@ impl Exchange {
             identity: Vec::new(),
             unmet: None,
             to_grpc: false,
+            asking: None,
+            asks_again: None,
         }
     }
 
@@ -147,17 +158,10 @@ impl Exchange {
         if !matches!(self.state, State::New | State::Waiting) {
             return None;
         }
-        let decision = self.decide(engine, request, now).or_else(|obstacle| match obstacle {
-            Obstacle::Lasting(denial) => Err(denial),
-            Obstacle::Passing(denial) => {
-                let deadline = *self.deadline.get_or_insert(now + engine.config.timeout);
-                if now >= deadline {
-                    return Err(denial);
-                }
-                engine.waiting.add(self.stream, deadline);
-                Ok(Step::Wait)
-            }
-        });
+        let decision = match self.asks_again {
+            Some(until) => self.ask_again(engine, until, now),
+            None => self.decide(engine, request, now).or_else(|obstacle| self.wait(engine, obstacle, now)),
+        };
         if !matches!(decision, Ok(Step::Continue(_))) {
             self.to_grpc = request.is_grpc();
         }
@@ -167,18 +171,25 @@ impl Exchange {
     /// The callout that was asked for has been replied to.
     ///
     /// `None` where none is awaited: a decision stands.
-    pub fn handle_callout_reply(&mut self, engine: &mut Engine, reply: CalloutReply<'_>) -> Option<Step> {
-        match self.state {
-            State::AwaitingReply => {
-                // Until the service has allowed the token, nobody has verified its claims.
-                let decision = reply.verdict().map(|reason| match self.unmet.take() {
-                    Some(answer) => Step::Deny(answer),
-                    None => Step::Continue(self.permit(reason)),
-                });
-                Some(self.settle(engine, decision))
-            }
-            State::New | State::Waiting | State::Allowed | State::Denied => None,
+    pub fn handle_callout_reply(
+        &mut self,
+        engine: &mut Engine,
+        reply: CalloutReply<'_>,
+        now: SystemTime,
+    ) -> Option<Step> {
+        if self.state != State::AwaitingReply {
+            return None;
         }
+        let Engine { config, waiting, health, .. } = engine;
+        let asked = match (&mut self.asking, &config.upstream) {
+            (Some(asking), Some(upstream)) => asking.handle_reply(reply, upstream, health, now),
+            _ => None,
+        };
+        let decision = match asked {
+            Some(asked) => self.asked(asked, waiting),
+            None => reply.verdict().map(|reason| self.allow(reason)),
+        };
+        Some(self.settle(engine, decision))
     }
 
     /// The request is over, decided or not.
@@ -209,13 +220,13 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, revocations, .. } = engine;
+        let Engine { config, verifier, revocations, waiting, health } = engine;
         // What clients may not say.
         self.mutations = config.identity.removals(request);
         // Rules.
-        let requirements = match ruling(config, request)? {
+        let (requirements, on_error) = match ruling(config, request)? {
             Ruling::Open(reason) => return Ok(Step::Continue(self.permit(reason))),
-            Ruling::Protected(requirements) => requirements,
+            Ruling::Protected(requirements, on_error) => (requirements, on_error),
         };
         // The token and its form.
         let found = source::find(request, &config.tokens.sources)?;
@@ -256,11 +267,64 @@ impl Exchange {
             (Some(upstream), None | Some(Verdict::Ask)) => upstream,
             // What cannot be looked up, and nobody can be asked about.
             (None, Some(Verdict::Ask)) => return Err(Denial::MissingClaim.into()),
-            (None, None) | (_, Some(_)) => return Ok(Step::Continue(self.permit(PermitReason::Verified))),
+            (None, None) | (_, Some(_)) => return Ok(self.allow(PermitReason::Verified)),
         };
         token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
-        Ok(upstream.ask(&token, request, path.unwrap_or_default()).map(Step::Callout)?)
+        let question = upstream.question(&token, request, path.unwrap_or_default())?;
+        // What may be revoked does not pass because nobody can tell.
+        let on_error = if verdict.is_some() { OnError::Deny } else { on_error };
+        let (asking, asked) = Asking::begin(question, on_error, upstream, health, now);
+        self.asking = Some(asking);
+        Ok(self.asked(asked, waiting)?)
+    }
+
+    /// Waits for what may take an obstacle away, unless the request has waited for long enough.
+    fn wait(&mut self, engine: &mut Engine, obstacle: Obstacle, now: SystemTime) -> Result<Step, Denial> {
+        let denial = match obstacle {
+            Obstacle::Lasting(denial) => return Err(denial),
+            Obstacle::Passing(denial) => denial,
+        };
+        let deadline = *self.deadline.get_or_insert(now + engine.config.timeout);
+        if now >= deadline {
+            return Err(denial);
+        }
+        engine.waiting.add(self.stream, deadline);
+        Ok(Step::Wait)
+    }
+
+    /// Puts the question again, if it is time for that.
+    fn ask_again(&mut self, engine: &mut Engine, until: SystemTime, now: SystemTime) -> Result<Step, Denial> {
+        let Engine { config, waiting, health, .. } = engine;
+        let asked = match (&mut self.asking, &config.upstream) {
+            // Whoever waits is woken by whatever comes for anybody.
+            _ if now < until => Asked::Until(until),
+            (Some(asking), Some(upstream)) => asking.handle_time(upstream, health, now),
+            _ => Asked::Denied(Denial::ServiceUnavailable),
+        };
+        self.asked(asked, waiting)
+    }
+
+    fn asked(&mut self, asked: Asked, waiting: &mut Waiting) -> Result<Step, Denial> {
+        self.asks_again = None;
+        match asked {
+            Asked::Callout(callout) => Ok(Step::Callout(callout)),
+            Asked::Until(until) => {
+                waiting.add(self.stream, until);
+                self.asks_again = Some(until);
+                Ok(Step::Wait)
+            }
+            Asked::FailOpen => Ok(self.allow(PermitReason::FailOpen)),
+            Asked::Denied(denial) => Err(denial),
+        }
+    }
+
+    /// Lets the request pass, unless its token lacks what the rules require: without issuers nobody has verified that before.
+    fn allow(&mut self, reason: PermitReason) -> Step {
+        match self.unmet.take() {
+            Some(answer) => Step::Deny(answer),
+            None => Step::Continue(self.permit(reason)),
+        }
     }
 
     /// What is known of the token's revocation: that it is clear, or that the service is to be asked.

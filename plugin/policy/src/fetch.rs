@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Callout, jwk, revocation};
+use crate::{Callout, endpoint::Endpoint, jwk, revocation};
 
 /// Something to be fetched now; the reply goes to [`crate::Engine::handle_fetch_reply`].
 #[derive(Debug, PartialEq, Eq)]
@@ -44,16 +44,8 @@ pub struct FetchReply<'a> {
     pub body: Vec<u8>,
 }
 
-/// Where something is fetched from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    pub(crate) cluster: String,
-    pub(crate) authority: String,
-    pub(crate) path: String,
-}
-
-impl Origin {
-    /// Asks for it.
+impl Endpoint {
+    /// Asks for what there is.
     pub(crate) fn get(&self, timeout: Duration) -> Callout {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let headers = vec![

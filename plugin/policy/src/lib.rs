@@ -14,6 +14,7 @@ mod answer;
 mod callout;
 pub mod config;
 mod denial;
+mod endpoint;
 mod engine;
 mod fetch;
 mod host;

@@ -43,6 +43,8 @@ pub enum PermitReason {
     Bypass,
     /// A browser asks whether it may send a request (CORS), and `preflight` allows that.
     Preflight,
+    /// A trusted issuer has signed the token, and the authorization service, which is unavailable, may be done without.
+    FailOpen,
 }
 
 impl Permit {
@@ -88,7 +90,8 @@ impl PermitReason {
     pub(crate) fn vouches_for_claims(self) -> bool {
         match self {
             Self::Verified | Self::AuthorizedByService => true,
-            Self::Bypass | Self::Preflight => false,
+            // The issuer has, but it is not known whether the service still would.
+            Self::Bypass | Self::Preflight | Self::FailOpen => false,
         }
     }
 
@@ -100,6 +103,7 @@ impl PermitReason {
             Self::AuthorizedByService => "authorized_by_service",
             Self::Bypass => "bypass",
             Self::Preflight => "preflight",
+            Self::FailOpen => "fail_open",
         }
     }
 }

@@ -15,7 +15,11 @@ use crate::{
 
 /// The rules in their order; the first that matches decides, and where none does, a token is needed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Rules(pub(crate) Vec<Rule>);
+pub(crate) struct Rules {
+    pub(crate) list: Vec<Rule>,
+    /// What counts for a request that none of them matches.
+    pub(crate) on_error: OnError,
+}
 
 /// What holds for some requests.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,8 +41,25 @@ pub(crate) struct Conditions {
 pub(crate) enum Auth {
     /// Nothing.
     None,
-    /// A token that meets this.
-    Required(Requirement),
+    /// A token.
+    Required(Protection),
+}
+
+/// How a rule protects requests.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Protection {
+    /// What the token has to meet.
+    pub(crate) requirement: Requirement,
+    /// What counts while the service is unavailable.
+    pub(crate) on_error: OnError,
+}
+
+/// What becomes of a request with a verified token while the authorization service is unavailable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OnError {
+    #[default]
+    Deny,
+    Allow,
 }
 
 /// Whether a request fits a condition.
@@ -56,7 +77,7 @@ pub(crate) enum Ruling<'a> {
     /// It needs no token, for this reason.
     Open(PermitReason),
     /// It needs a token that meets all of these.
-    Protected(Vec<&'a Requirement>),
+    Protected(Vec<&'a Requirement>, OnError),
 }
 
 /// What of a request rules look at, in normal form; what few rules look at once one does.
@@ -75,7 +96,7 @@ impl Rules {
     ///
     /// A path that can be read in two ways is refused if that is asked for and any rule looks at paths.
     pub(crate) fn ruling(&self, target: &Target<'_>, ambiguous: AmbiguousPaths) -> Result<Ruling<'_>, Denial> {
-        let looks_at_paths = || self.0.iter().any(|rule| rule.conditions.path.is_some());
+        let looks_at_paths = || self.list.iter().any(|rule| rule.conditions.path.is_some());
         if target.path == Path::Ambiguous && ambiguous == AmbiguousPaths::Reject && looks_at_paths() {
             return Err(Denial::AmbiguousPath);
         }
@@ -83,20 +104,31 @@ impl Rules {
             Path::Plain(path) => path::loosened(path),
             Path::Ambiguous | Path::Absent => Cow::default(),
         };
-        let mut requirements = Vec::new();
-        for rule in &self.0 {
-            match (rule.conditions.fit(target, &loose), &rule.auth) {
+        let (mut requirements, mut on_error) = (Vec::new(), None);
+        for rule in &self.list {
+            let fit = rule.conditions.fit(target, &loose);
+            match (fit, &rule.auth) {
                 (Fit::No, _) | (Fit::Maybe, Auth::None) => {}
                 (Fit::Yes, Auth::None) if requirements.is_empty() => return Ok(Ruling::Open(PermitReason::Bypass)),
-                (Fit::Yes, Auth::None) => break,
-                (Fit::Maybe, Auth::Required(requirement)) => requirements.push(requirement),
-                (Fit::Yes, Auth::Required(requirement)) => {
-                    requirements.push(requirement);
-                    break;
+                // Who reads the request otherwise may find it under a rule before.
+                (Fit::Yes, Auth::None) => {}
+                (Fit::Maybe | Fit::Yes, Auth::Required(protection)) => {
+                    requirements.push(&protection.requirement);
+                    on_error = Some(protection.on_error.stricter(on_error));
                 }
             }
+            if fit == Fit::Yes {
+                return Ok(Ruling::Protected(requirements, on_error.unwrap_or_default()));
+            }
         }
-        Ok(Ruling::Protected(requirements))
+        Ok(Ruling::Protected(requirements, self.on_error.stricter(on_error)))
+    }
+}
+
+impl OnError {
+    /// What counts where another rule may match too.
+    fn stricter(self, other: Option<Self>) -> Self {
+        if other == Some(Self::Deny) { Self::Deny } else { self }
     }
 }
 

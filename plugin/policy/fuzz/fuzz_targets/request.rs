@@ -69,9 +69,9 @@ fuzz_target!(|script: &[u8]| {
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
         let step = match word {
             b">" => exchange.handle_request(&mut engine, Request::new(&headers), now),
-            b"<" => exchange.handle_callout_reply(&mut engine, CalloutReply::Status(rest)),
-            b"reset" => exchange.handle_callout_reply(&mut engine, CalloutReply::Reset),
-            b"unsent" => exchange.handle_callout_reply(&mut engine, CalloutReply::NotSent),
+            b"<" => exchange.handle_callout_reply(&mut engine, CalloutReply::Status(rest), now),
+            b"reset" => exchange.handle_callout_reply(&mut engine, CalloutReply::Reset, now),
+            b"unsent" => exchange.handle_callout_reply(&mut engine, CalloutReply::NotSent, now),
             b"token" => {
                 headers.push(("authorization".to_owned(), token(rest)));
                 continue;

@@ -1,24 +1,20 @@
 //! `callout`: how the authorization service is asked.
 
+use std::time::Duration;
+
 use crate::{
     Json,
-    callout::{Forward, Upstream},
+    callout::{AUTHORIZATION, Forward, Upstream},
+    endpoint::Endpoint,
 };
 
 use super::{
     keys::{Key, Value},
     non_empty,
     reader::{Issues, Reader, Refusal},
+    resilience,
     tokens::{NAME, name},
 };
-
-/// How the service is asked, but for what stands at the top of the configuration.
-#[derive(Default)]
-pub(super) struct Callout<'a> {
-    pub(super) authority: Option<&'a str>,
-    pub(super) token_header: Option<String>,
-    pub(super) forward: Forward,
-}
 
 /// What [`authority`] accepts.
 pub(super) const AUTHORITY: &str = r"^[0-9A-Za-z\-._~:\[\]]+$";
@@ -44,6 +40,33 @@ pub(super) const KEYS: &[Key] = &[
         value: Value::Object(FORWARD),
         default: None,
         about: "What the service gets to know of the request.",
+    },
+    Key {
+        name: "fallbacks",
+        value: Value::List(&Value::Object(resilience::FALLBACK)),
+        default: Some("[]"),
+        about: "Where else to ask, in this order, while `cluster` is unavailable: not reached, reset, timed out, or answering \
+                502, 503 or 504. At most 8.",
+    },
+    Key {
+        name: "retry",
+        value: Value::Object(resilience::RETRY),
+        default: None,
+        about: "Ask the same service again before the next one; `{}` turns it on. Default: nobody is asked twice.",
+    },
+    Key {
+        name: "deadline",
+        value: Value::Duration(Duration::from_millis(1)..=Duration::from_secs(5 * 60)),
+        default: None,
+        about: "How long all callouts of one request may take, with the waits between them: the last one gets what is left. \
+                Default: as long as they take, `timeout` each.",
+    },
+    Key {
+        name: "breaker",
+        value: Value::Object(resilience::BREAKER),
+        default: None,
+        about: "Do not ask a service that is unavailable, but the next one, or deny with 503 at once; `{}` turns it on. Each \
+                worker of the gateway learns for itself, and each service has its own. Default: it is asked all the same.",
     },
 ];
 
@@ -80,33 +103,49 @@ pub(super) const RESERVED: [&str; 12] = [
     "x-forwarded-uri",
 ];
 
-impl<'a> Callout<'a> {
-    pub(super) fn read(callout: &Reader<'a>, issues: &mut Issues) -> Self {
-        let authority = callout.optional("authority", issues, authority);
-        let token_header = callout.optional("tokenHeader", issues, |json| match name(json)?.to_ascii_lowercase() {
-            name if name != "authorization" && RESERVED.contains(&name.as_str()) => Err(reserved(&name)),
-            name => Ok(name),
-        });
-        let mut forward = Forward::default();
-        if let Some(reader) = callout.object("forward", issues) {
-            let flag = |key, issues: &mut Issues| reader.flag(key, issues).unwrap_or(false);
-            forward.method = flag("method", issues);
-            forward.path = flag("path", issues);
-            forward.host = flag("host", issues);
-            forward.headers = reader.optional("headers", issues, headers).unwrap_or_default();
-            if let Some(name) = token_header.as_ref().filter(|name| forward.headers.contains(name)) {
-                reader.refuse("headers", reserved(name), issues);
-            }
-            reader.finish(issues);
+/// What stands at the top of the configuration.
+pub(super) struct Top<'a> {
+    pub(super) cluster: Option<&'a str>,
+    pub(super) path: &'a str,
+    pub(super) timeout: Duration,
+}
+
+/// The service; `None` without a cluster, or where `issues` then holds an error.
+pub(super) fn upstream(top: &Top<'_>, callout: &Reader<'_>, issues: &mut Issues) -> Option<Upstream> {
+    let authority = callout.optional("authority", issues, authority);
+    let first = top.cluster.and_then(|cluster| {
+        let endpoint = Endpoint::new(cluster, authority, top.path);
+        if endpoint.is_none() {
+            callout.missing(&["authority"], NO_HOST, issues);
         }
-        callout.finish(issues);
-        Self { authority, token_header, forward }
+        endpoint
+    });
+    let token_header = callout.optional("tokenHeader", issues, |json| match name(json)?.to_ascii_lowercase() {
+        name if name != AUTHORIZATION && RESERVED.contains(&name.as_str()) => Err(reserved(&name)),
+        name => Ok(name),
+    });
+    let token_header = token_header.unwrap_or_else(|| AUTHORIZATION.to_owned());
+    let mut forward = Forward::default();
+    if let Some(reader) = callout.object("forward", issues) {
+        let flag = |key, issues: &mut Issues| reader.flag(key, issues).unwrap_or(false);
+        forward.method = flag("method", issues);
+        forward.path = flag("path", issues);
+        forward.host = flag("host", issues);
+        forward.headers = reader.optional("headers", issues, headers).unwrap_or_default();
+        if forward.headers.contains(&token_header) {
+            reader.refuse("headers", reserved(&token_header), issues);
+        }
+        reader.finish(issues);
     }
+    let endpoints = resilience::endpoints(first, top, callout, issues);
+    let persistence = resilience::persistence(top.timeout, callout, issues);
+    callout.finish(issues);
+    (!endpoints.is_empty()).then_some(Upstream { endpoints, token_header, forward, persistence })
 }
 
 pub(super) fn authority(json: &Json) -> Result<&str, Refusal> {
     let text = non_empty(json)?;
-    if Upstream::is_authority(text) {
+    if Endpoint::is_authority(text) {
         Ok(text)
     } else {
         Err(Refusal::not_allowed(text, "a host name, with a port if need be"))

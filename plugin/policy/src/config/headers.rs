@@ -1,6 +1,7 @@
 //! `headers`: what is changed of a request that is let through.
 
 use crate::{
+    callout::Upstream,
     identity::{FromClaim, Identity},
     request::is_alike,
     source::TokenSource,
@@ -8,7 +9,7 @@ use crate::{
 
 use super::{
     Tokens,
-    callout::{Callout, RESERVED},
+    callout::RESERVED,
     keys::{Key, NON_EMPTY, Value},
     non_empty,
     reader::{Issues, Reader, Refusal},
@@ -42,13 +43,18 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 impl Headers {
-    /// `tokens` and `callout` read headers of clients, which none that is set can be.
-    pub(super) fn read(headers: &Reader<'_>, tokens: &Tokens, callout: &Callout<'_>, issues: &mut Issues) -> Self {
+    /// `tokens` and `upstream` read headers of clients, which none that is set can be.
+    pub(super) fn read(
+        headers: &Reader<'_>,
+        tokens: &Tokens,
+        upstream: Option<&Upstream>,
+        issues: &mut Issues,
+    ) -> Self {
         let of_token = tokens.sources.iter().filter_map(|source| match source {
             TokenSource::Header { name, .. } => Some(name.as_str()),
             TokenSource::Cookie(_) | TokenSource::Query(_) => None,
         });
-        let forwarded = callout.forward.headers.iter().map(String::as_str);
+        let forwarded = upstream.into_iter().flat_map(|upstream| upstream.forward.headers.iter().map(String::as_str));
         let taken: Vec<_> = RESERVED.into_iter().chain(["cookie"]).chain(of_token).chain(forwarded).collect();
         let set = headers.texts("set", issues, |name, claim| {
             let header = named(name)?.to_ascii_lowercase();

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Json,
-    callout::Upstream,
-    fetch::Origin,
+    endpoint::Endpoint,
     issuer::{Issuer, JwksSource, KeySource},
     jwk::JwkSet,
     jws::Algorithm,
@@ -184,13 +183,13 @@ fn key_source(jwks: &Reader<'_>, timeout: Duration, issues: &mut Issues) -> Opti
             Some(KeySource::Inline(set))
         }
         (None, Some(cluster)) => {
-            let Some(authority) = given.or(Upstream::host_of(cluster)) else {
+            let path = path.unwrap_or(DEFAULT_JWKS_PATH);
+            let Some(origin) = Endpoint::new(cluster, given, path) else {
                 jwks.missing(&["authority"], NO_HOST, issues);
                 return None;
             };
-            let path = path.unwrap_or(DEFAULT_JWKS_PATH).to_owned();
             Some(KeySource::Remote(JwksSource {
-                origin: Origin { cluster: cluster.to_owned(), authority: authority.to_owned(), path },
+                origin,
                 refresh: refresh.unwrap_or(DEFAULT_REFRESH),
                 stale_for: stale_for.unwrap_or(DEFAULT_STALE_FOR),
                 timeout,

@@ -83,7 +83,8 @@ pub const ROOT: &[Key] = &[
         name: "timeout",
         value: Value::Duration(Duration::from_millis(1)..=Duration::from_secs(60)),
         default: Some("2000"),
-        about: "How long the service may take. Then the request is denied with 503.",
+        about: "How long the service may take for one callout. Then the request is denied with 503, unless `callout` says who \
+                else is asked.",
     },
     Key {
         name: "bypassPaths",
@@ -100,6 +101,16 @@ pub const ROOT: &[Key] = &[
                 (with a warning in the log) and reads keys without regard to case.",
     },
     Key { name: "callout", value: Value::Object(callout::KEYS), default: None, about: "How the service is asked." },
+    Key {
+        name: "onError",
+        value: Value::Word(&["deny", "allow"]),
+        default: Some(r#""deny""#),
+        about: "What becomes of a request while no service can be asked: unreachable, reset, timed out, or answering 502, 503 or \
+                504. `deny` answers it with 503. `allow` lets it through where one of the `issuers`, which it needs, has \
+                signed its token and all else holds that the plugin verifies itself: whoever can overload the service, or \
+                make it fail upon a request of theirs, then gets in with a token that it would not allow. Where the service \
+                is asked because a snapshot of `revocation` cannot tell, it is `deny` always.",
+    },
     Key { name: "tokens", value: Value::Object(tokens::KEYS), default: None, about: "What is taken for a token." },
     Key {
         name: "headers",

@@ -7,6 +7,7 @@ mod issue;
 mod issuers;
 mod keys;
 mod reader;
+mod resilience;
 mod revocation;
 mod rules;
 mod schema;
@@ -21,10 +22,9 @@ use crate::{
     identity::Identity,
     issuer::Issuer,
     path::{AmbiguousPaths, PathPattern},
-    rule::Rules,
+    rule::{Auth, OnError, Rule, Rules},
 };
 
-use callout::Callout;
 use headers::Headers;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
@@ -133,10 +133,16 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         _ => PathPattern::prefix(DEFAULT_BYPASS).into_iter().collect(),
     };
 
-    let callout = root.object("callout", issues).map(|callout| Callout::read(&callout, issues)).unwrap_or_default();
+    let nothing = Json::Object(Vec::new());
+    let callout = match root.object("callout", issues) {
+        Some(callout) => callout,
+        None => Reader::new(&nothing, callout::KEYS, vec![Segment::Key("callout".to_owned())], compat, issues),
+    };
+    let upstream = callout::upstream(&callout::Top { cluster, path, timeout }, &callout, issues);
     let tokens: Tokens = root.object("tokens", issues).map(|tokens| Tokens::read(&tokens, issues)).unwrap_or_default();
     let headers = root.object("headers", issues);
-    let headers = headers.map(|headers| Headers::read(&headers, &tokens, &callout, issues)).unwrap_or_default();
+    let headers =
+        headers.map(|headers| Headers::read(&headers, &tokens, upstream.as_ref(), issues)).unwrap_or_default();
     let written = root.objects("issuers", issues).unwrap_or_default();
     let issuers = issuers::read(&written, timeout, issues);
     let revocation = revocation::read(&root, &written, cluster, issues);
@@ -168,27 +174,21 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         Compat::Seed => ErrorFormat::Seed,
     });
 
-    let rules = rules::read(&root, bypass, issues);
+    let on_error = root.word("onError", rules::ON_ERROR, issues).unwrap_or_default();
+    let rules = rules::read(&root, bypass, on_error, issues);
+    if written.is_empty() {
+        refuse_fail_open(&root, &rules, issues);
+    }
     let allow_preflight = root.word("preflight", &[("deny", false), ("allow", true)], issues);
 
-    let upstream = match cluster {
-        Some(cluster) => match Upstream::new(cluster, callout.authority, path, timeout) {
-            Some(upstream) => Some(upstream.told(callout.token_header, callout.forward)),
-            None => {
-                root.missing(&["callout", "authority"], callout::NO_HOST, issues);
-                None
-            }
-        },
-        None => {
-            let absent = !issues.errors.iter().any(
-                |issue| matches!(issue.path.as_slice(), [Segment::Key(key)] if key.eq_ignore_ascii_case("cluster")),
-            );
-            if absent && written.is_empty() {
-                root.missing(&["cluster"], "the name of the authorization service's Envoy cluster", issues);
-            }
-            None
-        }
-    };
+    let is_absent = cluster.is_none()
+        && !issues
+            .errors
+            .iter()
+            .any(|issue| matches!(issue.path.as_slice(), [Segment::Key(key)] if key.eq_ignore_ascii_case("cluster")));
+    if is_absent && written.is_empty() {
+        root.missing(&["cluster"], "the name of the authorization service's Envoy cluster", issues);
+    }
     root.finish(issues);
     Some(Config {
         errors,
@@ -203,6 +203,20 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         strip_token: headers.strip_token,
         identity: headers.identity,
     })
+}
+
+/// Without issuers a forged token is as good as any while the service is unavailable.
+fn refuse_fail_open(root: &Reader<'_>, rules: &Rules, issues: &mut Issues) {
+    let allows =
+        |rule: &Rule| matches!(&rule.auth, Auth::Required(protection) if protection.on_error == OnError::Allow);
+    let key = match rules.on_error {
+        OnError::Allow => "onError",
+        OnError::Deny if rules.list.iter().any(allows) => "rules",
+        OnError::Deny => return,
+    };
+    let expected =
+        "`onError: deny` where there are no `issuers`: whoever overloads the service would get in with a forged token";
+    root.refuse(key, Refusal::not_allowed("onError: allow", expected), issues);
 }
 
 const COMPAT: &[(&str, Compat)] = &[("strict", Compat::Strict), ("seed", Compat::Seed)];
@@ -249,4 +263,4 @@ fn bypass_paths(json: &Json) -> Result<Vec<PathPattern>, Refusal> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -179,11 +179,12 @@ impl<'a> Reader<'a> {
     /// The whole number under `key`.
     pub(super) fn whole(&self, key: &'static str, issues: &mut Issues) -> Option<u64> {
         let Some(Value::Whole(range)) = self.allowed(key) else { return None };
-        let expected = || format!("a whole number from {} to {}", range.start(), range.end());
-        self.optional(key, issues, |json| match whole(json, "a whole number")? {
-            Some(number) if range.contains(&number) => Ok(number),
-            _ => Err(Refusal::not_allowed(shown(json), expected())),
-        })
+        self.optional(key, issues, |json| whole_in(json, range))
+    }
+
+    /// The same, where it is a small one.
+    pub(super) fn small(&self, key: &'static str, issues: &mut Issues) -> Option<u32> {
+        self.whole(key, issues).and_then(|number| u32::try_from(number).ok())
     }
 
     /// What the word under `key` stands for.
@@ -347,6 +348,16 @@ fn whole(json: &Json, expected: &'static str) -> Result<Option<u64>, Refusal> {
         |value: f64| (value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value)).then_some(value);
     // The bounds above make the conversion exact.
     Ok(number.as_u64().or_else(|| number.as_f64().and_then(integral).map(|value| value as u64)))
+}
+
+/// A whole number of these bounds.
+pub(super) fn whole_in(json: &Json, range: &RangeInclusive<u64>) -> Result<u64, Refusal> {
+    match whole(json, "a whole number")? {
+        Some(number) if range.contains(&number) => Ok(number),
+        _ => {
+            Err(Refusal::not_allowed(shown(json), format!("a whole number from {} to {}", range.start(), range.end())))
+        }
+    }
 }
 
 /// Milliseconds, or a text with a unit.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    callout::Upstream,
+    endpoint::Endpoint,
     revocation::{OnStale, Settings},
 };
 
@@ -142,7 +142,7 @@ fn settings(snapshot: &Reader<'_>, claims: Vec<String>, confirmable: bool, issue
         );
     }
     let cluster = cluster?;
-    let Some(authority) = given.or(Upstream::host_of(cluster)) else {
+    let Some(authority) = given.or(Endpoint::host_of(cluster)) else {
         snapshot.missing(&["authority"], NO_HOST, issues);
         return None;
     };

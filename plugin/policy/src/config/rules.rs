@@ -5,7 +5,7 @@ use crate::{
     host::HostPattern,
     path::PathPattern,
     requirement::Requirement,
-    rule::{Auth, Conditions, Rule, Rules},
+    rule::{Auth, Conditions, OnError, Protection, Rule, Rules},
 };
 
 use super::{
@@ -37,7 +37,17 @@ pub(super) const KEYS: &[Key] = &[
         about: "What has to stand in the token, all of it. It is looked at once the service has allowed the token; what it \
                 lacks is answered with 403.",
     },
+    Key {
+        name: "onError",
+        value: Value::Word(&["deny", "allow"]),
+        default: None,
+        about: "As `onError` at the top, for these. Of rules that may match a request all have to allow it. Default: what is \
+                said there.",
+    },
 ];
+
+/// What `onError` may be.
+pub(super) const ON_ERROR: &[(&str, OnError)] = &[("deny", OnError::Deny), ("allow", OnError::Allow)];
 
 const MATCH: &[Key] = &[
     Key {
@@ -95,8 +105,8 @@ const REQUIRE: &[Key] = &[
 /// How many rules there may be: each is looked at for each request.
 const MOST_RULES: usize = 256;
 
-/// The rules behind those of `bypassPaths`.
-pub(super) fn read(root: &Reader<'_>, bypass: Vec<PathPattern>, issues: &mut Issues) -> Rules {
+/// The rules behind those of `bypassPaths`; `on_error` counts where one says nothing of it.
+pub(super) fn read(root: &Reader<'_>, bypass: Vec<PathPattern>, on_error: OnError, issues: &mut Issues) -> Rules {
     let open = |path| Rule { conditions: Conditions { path: Some(path), ..Conditions::default() }, auth: Auth::None };
     let mut rules: Vec<_> = bypass.into_iter().map(open).collect();
     let errors = issues.errors.len();
@@ -108,17 +118,17 @@ pub(super) fn read(root: &Reader<'_>, bypass: Vec<PathPattern>, issues: &mut Iss
             Refusal::not_allowed(format!("{} rules", readers.len()), format!("at most {MOST_RULES}")),
             issues,
         );
-        return Rules(rules);
+        return Rules { list: rules, on_error };
     }
     let bypassed = rules.len();
-    rules.extend(readers.iter().map(|reader| rule(reader, issues)));
+    rules.extend(readers.iter().map(|reader| rule(reader, on_error, issues)));
     // A rule with a mistake may match less than what could be read of it.
     if issues.errors.len() == errors {
         for (index, reader) in readers.iter().enumerate() {
             refuse_unreachable(reader, &rules, bypassed, index, issues);
         }
     }
-    Rules(rules)
+    Rules { list: rules, on_error }
 }
 
 /// Refuses the rule at `index` where one before it matches all that it does.
@@ -133,12 +143,17 @@ fn refuse_unreachable(reader: &Reader<'_>, rules: &[Rule], bypassed: usize, inde
     reader.refuse_whole(Refusal::not_allowed("the rule", expected), issues);
 }
 
-fn rule(rule: &Reader<'_>, issues: &mut Issues) -> Rule {
+fn rule(rule: &Reader<'_>, otherwise: OnError, issues: &mut Issues) -> Rule {
     let errors = issues.errors.len();
     let conditions = rule.object("match", issues).map(|part| conditions(&part, issues)).unwrap_or_default();
     let open = rule.word("auth", &[("required", false), ("none", true)], issues).unwrap_or(false);
     let requirement = rule.object("require", issues).map(|part| requirement(&part, issues));
+    let on_error = rule.word("onError", ON_ERROR, issues);
     rule.finish(issues);
+    if open && on_error.is_some() {
+        let expected = "`auth: required`: without a token nobody is asked";
+        rule.refuse("onError", Refusal::not_allowed("a word", expected), issues);
+    }
     if open && requirement.is_some() {
         let expected = "`auth: required`: without a token there is nothing to look at";
         rule.refuse("require", Refusal::not_allowed("a requirement", expected), issues);
@@ -146,7 +161,8 @@ fn rule(rule: &Reader<'_>, issues: &mut Issues) -> Rule {
     if open && conditions == Conditions::default() && issues.errors.len() == errors {
         rule.missing(&["match"], "a host, a method or a path: without one everything is open", issues);
     }
-    let auth = if open { Auth::None } else { Auth::Required(requirement.unwrap_or_default()) };
+    let (requirement, on_error) = (requirement.unwrap_or_default(), on_error.unwrap_or(otherwise));
+    let auth = if open { Auth::None } else { Auth::Required(Protection { requirement, on_error }) };
     Rule { conditions, auth }
 }
 

@@ -177,7 +177,7 @@ mod tests {
             {
                 revocations(snapshot);
             }
-            if members.contains_key("revocation") {
+            if members.contains_key("revocation") || members.contains_key("onError") {
                 members
                     .entry("issuers")
                     .or_insert(json!([{"issuer": "i", "audiences": ["a"], "jwks": {"cluster": "c"}}]));

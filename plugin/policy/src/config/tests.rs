@@ -3,6 +3,10 @@ use std::time::Duration;
 use super::{Config, IssueKind, Segment};
 use crate::{answer::ErrorFormat, path::AmbiguousPaths};
 
+/// One issuer with the key of RFC 7515, appendix A.3.
+pub(crate) const ISSUERS: &str = r#"[{"issuer":"https://a","audiences":["b"],"jwks":{"inline":{"keys":[{"kty":"EC","crv":"P-256",
+    "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}}}]"#;
+
 fn issues(text: &str) -> Vec<String> {
     Config::from_slice(text.as_bytes()).unwrap_err().issues().iter().map(ToString::to_string).collect()
 }
@@ -17,7 +21,7 @@ fn the_published_configuration_is_read() {
         r#"{"cluster":"outbound|8080||jwt-auth-service.default.svc.cluster.local","authorizeUrl":"/authorize","timeout":2000}"#,
     );
     assert_eq!(config.errors, ErrorFormat::Problem);
-    assert_eq!(config.rules.0.len(), 1);
+    assert_eq!(config.rules.list.len(), 1);
     assert_eq!(config.ambiguous_paths, AmbiguousPaths::Reject);
 }
 
@@ -90,7 +94,7 @@ fn what_would_open_everything_is_refused() {
             "{path}"
         );
     }
-    assert!(config(r#"{"cluster":"c","bypassPaths":[]}"#).rules.0.is_empty());
+    assert!(config(r#"{"cluster":"c","bypassPaths":[]}"#).rules.list.is_empty());
 }
 
 #[test]
@@ -99,7 +103,7 @@ fn seed_reads_as_the_original_does() {
         Config::from_slice(br#"{"compat":"seed","CLUSTER":"a","Cluster":"b","nonsense":1,"bypassPaths":[]}"#).unwrap();
     assert_eq!(parsed.config.errors, ErrorFormat::Seed);
     assert!(format!("{:?}", parsed.config.upstream).contains("cluster: \"b\""));
-    assert_eq!(parsed.config.rules.0.len(), 1, "an empty list means the default");
+    assert_eq!(parsed.config.rules.list.len(), 1, "an empty list means the default");
     assert_eq!(parsed.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nonsense: unknown key"]);
     assert_eq!(parsed.config.ambiguous_paths, AmbiguousPaths::NeverMatch);
 }
@@ -181,4 +185,28 @@ fn identity_headers_are_read_from_nothing_else() {
         let found = issues(&set(written));
         assert!(found.len() == 1 && found.iter().all(|issue| issue.starts_with(expected)), "{written}: {found:?}");
     }
+}
+
+#[test]
+fn only_what_issuers_have_signed_may_pass_without_the_service() {
+    let members = |issuers: &str, members: &str| format!(r#"{{"cluster":"c","issuers":{issuers},{members}}}"#);
+    for (text, issue) in [
+        (
+            r#""onError":"allow""#,
+            "onError: `onError: allow` is not allowed: expected `onError: deny` where there are no `issuers`",
+        ),
+        (
+            r#""rules":[{"onError":"allow"}]"#,
+            "rules: `onError: allow` is not allowed: expected `onError: deny` where there are no",
+        ),
+        (r#""onError":"alow""#, "onError: `alow` is not allowed: expected `deny` or `allow`"),
+    ] {
+        assert!(issues(&members("[]", text)).concat().starts_with(issue), "{text}");
+    }
+    let open = r#""rules":[{"match":{"methods":["GET"]},"auth":"none","onError":"allow"}]"#;
+    assert!(issues(&members(ISSUERS, open)).concat().starts_with("rules[0].onError: `a word` is not allowed"));
+    for text in [r#""onError":"allow""#, r#""rules":[{"onError":"allow"}]"#] {
+        config(&members(ISSUERS, text));
+    }
+    config(&members("[]", r#""onError":"deny","rules":[{"onError":"deny"}]"#));
 }

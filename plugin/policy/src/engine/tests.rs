@@ -81,7 +81,7 @@ fn nothing_but_200_allows() {
         let mut engine = strict();
         let mut exchange = Exchange::new(1);
         exchange.handle_request(&mut engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
-        let decision = match exchange.handle_callout_reply(&mut engine, reply).unwrap() {
+        let decision = match exchange.handle_callout_reply(&mut engine, reply, now()).unwrap() {
             Step::Continue(permit) => Ok(permit.reason()),
             Step::Deny(answer) => Err(answer.denial),
             Step::Callout(_) | Step::Wait => panic!("asked twice"),
@@ -98,14 +98,14 @@ fn a_request_is_answered_once() {
     let mut exchange = Exchange::new(1);
     assert!(matches!(exchange.handle_request(&mut engine, Request::new(&headers), now()), Some(Step::Deny(_))));
     assert_eq!(exchange.handle_request(&mut engine, Request::new(&headers), now()), None);
-    assert_eq!(exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200")), None);
+    assert_eq!(exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200"), now()), None);
     assert!(!exchange.is_allowed());
 }
 
 #[test]
 fn a_reply_that_nobody_waits_for_decides_nothing() {
     let mut exchange = Exchange::new(1);
-    assert_eq!(exchange.handle_callout_reply(&mut strict(), CalloutReply::Status(b"200")), None);
+    assert_eq!(exchange.handle_callout_reply(&mut strict(), CalloutReply::Status(b"200"), now()), None);
     assert!(!exchange.is_allowed());
 }
 
@@ -159,7 +159,7 @@ fn decided(path: &str, claims: &str, status: &[u8]) -> (&'static str, Option<Str
     let headers = request(path, Some(&bearer(claims)));
     let asked = exchange.handle_request(&mut engine, Request::new(&headers), now());
     assert!(matches!(asked, Some(Step::Callout(_))), "{asked:?}");
-    let step = exchange.handle_callout_reply(&mut engine, CalloutReply::Status(status)).unwrap();
+    let step = exchange.handle_callout_reply(&mut engine, CalloutReply::Status(status), now()).unwrap();
     assert_eq!(exchange.is_allowed(), matches!(step, Step::Continue(_)));
     match step {
         Step::Continue(permit) => (permit.reason().code(), None),
@@ -247,7 +247,7 @@ proptest! {
         let starts = |prefix: &str| path.starts_with(prefix.as_bytes());
         prop_assert_eq!(exchange.is_allowed(), matches!(step, Some(Step::Continue(_))));
         prop_assert!(!exchange.is_allowed() || starts("/public") || starts("/health"));
-        if exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200")).is_some() {
+        if exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200"), now()).is_some() {
             let seen = String::from_utf8_lossy(&path).to_ascii_lowercase().replace("%61", "a");
             let below_admin = seen == "/admin" || seen.starts_with("/admin/");
             prop_assert!(is_admin || !exchange.is_allowed() || !below_admin);
@@ -260,7 +260,7 @@ proptest! {
         let mut exchange = Exchange::new(1);
         let mut engine = strict();
         exchange.handle_request(&mut engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
-        exchange.handle_callout_reply(&mut engine, CalloutReply::Status(&status));
+        exchange.handle_callout_reply(&mut engine, CalloutReply::Status(&status), now());
         prop_assert_eq!(exchange.is_allowed(), status == b"200");
     }
 

@@ -2,16 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{
-    Callout,
-    fetch::{FetchReply, Origin},
-    jwk::JwkSet,
-};
+use crate::{Callout, endpoint::Endpoint, fetch::FetchReply, jwk::JwkSet};
 
 /// Where a JWK Set is, and how old it may get: `issuers[].jwks` of the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct JwksSource {
-    pub(crate) origin: Origin,
+    pub(crate) origin: Endpoint,
     /// How often it is fetched.
     pub(crate) refresh: Duration,
     /// How long behind its time for a refresh it still counts.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::{Rules, Ruling, Target};
-use crate::{Config, Denial, Request};
+use super::{OnError, Rules, Ruling, Target};
+use crate::{Config, Denial, Request, config::tests::ISSUERS};
 
 const RULES: &str = r#"{"cluster":"c","bypassPaths":["/health"],"paths":{"ambiguous":"neverMatch"},"rules":[
     {"match":{"path":{"prefix":"/admin"}},"require":{"scopes":["admin"]}},
@@ -19,7 +19,7 @@ fn ruling(config: &str, headers: &[(&str, &[u8])]) -> Result<Option<Vec<String>>
     let rules: &Rules = &config.rules;
     Ok(match rules.ruling(&Target::read(Request::new(&headers)), config.ambiguous_paths)? {
         Ruling::Open(_) => None,
-        Ruling::Protected(requirements) => {
+        Ruling::Protected(requirements, _) => {
             Some(requirements.iter().flat_map(|requirement| requirement.scopes.clone()).collect())
         }
     })
@@ -29,6 +29,38 @@ fn ruling(config: &str, headers: &[(&str, &[u8])]) -> Result<Option<Vec<String>>
 fn needed(method: &str, host: &str, path: &str) -> Option<String> {
     let headers = [(":method", method.as_bytes()), (":authority", host.as_bytes()), (":path", path.as_bytes())];
     ruling(RULES, &headers).unwrap().map(|scopes| scopes.join(" "))
+}
+
+#[test]
+fn all_rules_that_may_match_have_to_let_a_request_do_without_the_service() {
+    let on_error = |otherwise: &str, path: &str| {
+        let text = format!(
+            r#"{{"cluster":"c","issuers":{ISSUERS},"onError":"{otherwise}","paths":{{"ambiguous":"neverMatch"}},"rules":[
+                {{"match":{{"path":{{"prefix":"/strict"}}}},"onError":"deny"}},
+                {{"match":{{"path":{{"prefix":"/lax"}}}},"onError":"allow"}},
+                {{"match":{{"path":{{"prefix":"/silent"}}}}}},
+                {{"match":{{"path":{{"exact":"/open"}}}},"auth":"none"}}]}}"#
+        );
+        let config = Config::from_slice(text.as_bytes()).unwrap().config;
+        let headers = [(":path".to_owned(), path.as_bytes().to_vec())];
+        match config.rules.ruling(&Target::read(Request::new(&headers)), config.ambiguous_paths).unwrap() {
+            Ruling::Protected(_, on_error) => on_error,
+            ruling @ Ruling::Open(_) => panic!("{ruling:?}"),
+        }
+    };
+    use OnError::{Allow, Deny};
+    for (path, denying, allowing) in [
+        ("/", Deny, Allow),
+        ("/strict", Deny, Deny),
+        ("/lax", Allow, Allow),
+        ("/silent", Deny, Allow),
+        ("/LAX", Deny, Allow),
+        ("/Strict", Deny, Deny),
+        ("/lax/..%2fstrict", Deny, Deny),
+        ("/%6cax/%78", Allow, Allow),
+    ] {
+        assert_eq!((on_error("deny", path), on_error("allow", path)), (denying, allowing), "{path}");
+    }
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! The attempts to have one request decided: which endpoint is asked when, and for how long.
+
+use std::time::{Duration, SystemTime};
+
+use super::{
+    CalloutReply,
+    breaker::{Breaker, BreakerLimits, Pass},
+    retry::{Budget, Jitter, Retry},
+};
+
+/// How long and how often a service is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Persistence {
+    /// The longest that one callout takes.
+    pub(crate) timeout: Duration,
+    /// The longest that all callouts of one request take together.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) breaker: Option<BreakerLimits>,
+}
+
+/// What a VM knows of its service's endpoints.
+#[derive(Debug)]
+pub(crate) struct Health {
+    /// One an endpoint, in their order.
+    breakers: Vec<Breaker>,
+    budget: Budget,
+    jitter: Jitter,
+}
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    began: SystemTime,
+    endpoint: usize,
+    /// How often that has been asked.
+    count: u32,
+    pass: Pass,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Ask this endpoint, and wait this long for its reply.
+    Ask { endpoint: usize, timeout: Duration },
+    /// Wait until then.
+    Wait { until: SystemTime },
+    /// There is nobody left to ask, or no time.
+    GiveUp,
+}
+
+/// The finest that a gateway measures the time of a callout in; of zero Envoy makes no limit at all.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+
+impl Persistence {
+    /// Whether a request may cause more than one callout to this many endpoints.
+    pub(crate) fn may_ask_again(&self, endpoints: usize) -> bool {
+        endpoints > 1 || self.retry.is_some()
+    }
+
+    /// How long the next callout may take; `None` once time is up.
+    fn timeout(&self, began: SystemTime, now: SystemTime) -> Option<Duration> {
+        let Some(deadline) = self.deadline else { return Some(self.timeout) };
+        // Where the clock has stepped back, the count of attempts still ends them.
+        let left = deadline.saturating_sub(now.duration_since(began).unwrap_or_default());
+        (left >= SHORTEST_TIMEOUT).then(|| left.min(self.timeout))
+    }
+}
+
+impl Health {
+    /// Nothing is known yet of this many endpoints.
+    pub(crate) fn new(endpoints: usize) -> Self {
+        let breakers = (0..endpoints).map(|_| Breaker::default()).collect();
+        Self { breakers, budget: Budget::default(), jitter: Jitter::default() }
+    }
+}
+
+impl Attempts {
+    /// A request has come.
+    pub(crate) fn begin(persistence: &Persistence, health: &mut Health, now: SystemTime) -> (Self, Next) {
+        if let Some(retry) = &persistence.retry {
+            health.budget.deposit(retry.budget_percent);
+        }
+        let mut attempts = Self { began: now, endpoint: 0, count: 0, pass: Pass::default() };
+        let next = attempts.ask_from(0, persistence, health, now);
+        (attempts, next)
+    }
+
+    /// The callout has been replied to; `None` where that is the last word.
+    pub(crate) fn handle_reply(
+        &mut self,
+        reply: CalloutReply<'_>,
+        persistence: &Persistence,
+        health: &mut Health,
+        now: SystemTime,
+    ) -> Option<Next> {
+        let is_unavailable = reply.is_unavailable();
+        if let (Some(limits), Some(breaker)) = (&persistence.breaker, health.breakers.get_mut(self.endpoint)) {
+            breaker.record(self.pass, !is_unavailable, limits, now);
+        }
+        if !is_unavailable {
+            return None;
+        }
+        let retry = persistence.retry.as_ref().filter(|retry| {
+            self.count < retry.attempts && reply.is_one_of(&retry.statuses) && health.budget.withdraw()
+        });
+        health.jitter.stir(now);
+        let until = retry.and_then(|retry| now.checked_add(retry.delay(self.count, &mut health.jitter)));
+        Some(match until {
+            Some(until) if until == now => self.ask_from(self.endpoint, persistence, health, now),
+            Some(until) if persistence.timeout(self.began, until).is_some() => Next::Wait { until },
+            // Who has no time to wait may have time to ask somebody else.
+            _ => self.ask_from(self.endpoint.saturating_add(1), persistence, health, now),
+        })
+    }
+
+    /// The time that was to be waited for has come.
+    pub(crate) fn handle_time(&mut self, persistence: &Persistence, health: &mut Health, now: SystemTime) -> Next {
+        self.ask_from(self.endpoint, persistence, health, now)
+    }
+
+    /// Asks the first endpoint from this one on that may be asked.
+    fn ask_from(&mut self, first: usize, persistence: &Persistence, health: &mut Health, now: SystemTime) -> Next {
+        let Some(timeout) = persistence.timeout(self.began, now) else { return Next::GiveUp };
+        for (endpoint, breaker) in health.breakers.iter_mut().enumerate().skip(first) {
+            let pass = match &persistence.breaker {
+                Some(limits) => breaker.admit(limits, now),
+                None => Some(Pass::default()),
+            };
+            if let Some(pass) = pass {
+                let count = if endpoint == self.endpoint { self.count.saturating_add(1) } else { 1 };
+                *self = Self { endpoint, count, pass, ..*self };
+                return Next::Ask { endpoint, timeout };
+            }
+        }
+        Next::GiveUp
+    }
+}
+
+#[cfg(test)]
+mod tests;
