@@ -82,7 +82,7 @@ impl VerifyingKey {
     /// The public key of a modulus and an exponent, both big-endian without leading zeros.
     ///
     /// # Errors
-    /// A modulus that is even or not of 2048 to 8192 bits, a number of them that 8 divides; an exponent other than 65537.
+    /// A modulus that is even or not of 2048 to 4096 bits, a number of them that 8 divides; an exponent other than 65537.
     pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         rsa::PublicKey::new(modulus, exponent).map(Kind::Rsa).map(Self::of_kind)
     }
@@ -184,7 +184,7 @@ pub enum VerifyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// The RSA modulus is too short to be safe, too long to be affordable, or written with leading zeros.
-    #[error("the RSA modulus is not of 2048 to 8192 bits, in whole bytes without leading zeros")]
+    #[error("the RSA modulus is not of 2048 to 4096 bits, in whole bytes without leading zeros")]
     ModulusLength,
     /// The RSA modulus is divided by 2.
     #[error("the RSA modulus is even")]

@@ -3,7 +3,7 @@
 //! Nothing here is secret: time may depend on any value.
 
 use crypto_bigint::{
-    Odd, U2048, U3072, U4096, U8192, Uint,
+    Odd, U2048, U4096, Uint,
     modular::{FixedMontyForm, FixedMontyParams},
 };
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
@@ -15,13 +15,11 @@ const EXPONENT: &[u8] = &[1, 0, 1];
 /// 65537 is 2 to the power of this, plus 1.
 const SQUARINGS: u32 = 16;
 
-/// An RSA public key with the parameters of its Montgomery arithmetic, in the narrowest width that holds it.
+/// An RSA public key with the parameters of its Montgomery arithmetic. Two widths: each takes 10 KB of the plugin.
 #[derive(Clone, Debug)]
 pub(super) enum PublicKey {
     Bits2048(Box<Modulus<{ U2048::LIMBS }>>),
-    Bits3072(Box<Modulus<{ U3072::LIMBS }>>),
     Bits4096(Box<Modulus<{ U4096::LIMBS }>>),
-    Bits8192(Box<Modulus<{ U8192::LIMBS }>>),
 }
 
 #[derive(Clone, Debug)]
@@ -58,12 +56,10 @@ impl PublicKey {
         if exponent != EXPONENT {
             return Err(KeyError::Exponent);
         }
-        // NIST SP 800-131A forbids less than 2048 bits; more than 8192 would cost a gateway milliseconds a token.
+        // NIST SP 800-131A forbids less than 2048 bits; more than 4096 would cost a gateway milliseconds a token.
         match modulus.len() {
             256 => Modulus::new(modulus).map(Self::Bits2048),
-            257..=384 => Modulus::new(modulus).map(Self::Bits3072),
-            385..=512 => Modulus::new(modulus).map(Self::Bits4096),
-            513..=1024 => Modulus::new(modulus).map(Self::Bits8192),
+            257..=512 => Modulus::new(modulus).map(Self::Bits4096),
             _ => Err(KeyError::ModulusLength),
         }
     }
@@ -87,9 +83,7 @@ impl PublicKey {
     fn recover(&self, signature: &[u8]) -> Result<Vec<u8>, VerifyError> {
         match self {
             Self::Bits2048(modulus) => modulus.recover(signature),
-            Self::Bits3072(modulus) => modulus.recover(signature),
             Self::Bits4096(modulus) => modulus.recover(signature),
-            Self::Bits8192(modulus) => modulus.recover(signature),
         }
         .ok_or(VerifyError::Malformed)
     }

@@ -123,20 +123,20 @@ fn p384() -> VerifyingKey {
 }
 
 #[test]
-fn rsa_keys_are_2048_to_8192_bits_odd_and_of_exponent_65537() {
+fn rsa_keys_are_2048_to_4096_bits_odd_and_of_exponent_65537() {
     let modulus = |bytes: usize, first: u8, last: u8| {
         let mut modulus = vec![0x55; bytes];
         (modulus[0], modulus[bytes - 1]) = (first, last);
         modulus
     };
     let read = |modulus: &[u8], exponent: &[u8]| VerifyingKey::rsa(modulus, exponent).map(|_| ());
-    for bytes in [256, 257, 320, 384, 385, 512, 513, 1024] {
+    for bytes in [256, 257, 320, 384, 385, 512] {
         assert_eq!(read(&modulus(bytes, 0x80, 1), &[1, 0, 1]), Ok(()), "{bytes}");
         assert_eq!(read(&modulus(bytes, 0x80, 2), &[1, 0, 1]), Err(KeyError::EvenModulus), "{bytes}");
         assert_eq!(read(&modulus(bytes, 0x7f, 1), &[1, 0, 1]), Err(KeyError::ModulusLength), "{bytes}");
         assert_eq!(read(&modulus(bytes, 0, 1), &[1, 0, 1]), Err(KeyError::ModulusLength), "{bytes}");
     }
-    for bytes in [1, 128, 255, 1025, 4096] {
+    for bytes in [1, 128, 255, 513, 1024] {
         assert_eq!(read(&modulus(bytes, 0x80, 1), &[1, 0, 1]), Err(KeyError::ModulusLength), "{bytes}");
     }
     assert_eq!(read(&[], &[1, 0, 1]), Err(KeyError::ModulusLength));
