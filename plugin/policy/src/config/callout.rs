@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    keys::{Key, Value},
+    keys::{Key, Value, about},
     non_empty,
     reader::{Issues, Reader, Refusal},
     resilience,
@@ -26,64 +26,83 @@ pub(super) const KEYS: &[Key] = &[
         name: "authority",
         value: Value::Text { pattern: AUTHORITY },
         default: None,
-        about: "The `:authority` of the request to the service. Default: the host in the cluster's name; required where that \
+        about: about(
+            "The `:authority` of the request to the service. Default: the host in the cluster's name; required where that \
                 has none.",
+        ),
     },
     Key {
         name: "tokenHeader",
         value: Value::Text { pattern: NAME },
         default: Some(r#""authorization""#),
-        about: "The header that the service gets the token in: behind `Bearer` in `authorization`, alone in any other.",
+        about: about(
+            "The header that the service gets the token in: behind `Bearer` in `authorization`, alone in any other.",
+        ),
     },
     Key {
         name: "forward",
         value: Value::Object(FORWARD),
         default: None,
-        about: "What the service gets to know of the request.",
+        about: about("What the service gets to know of the request."),
     },
     Key {
         name: "fallbacks",
         value: Value::List(&Value::Object(resilience::FALLBACK)),
         default: Some("[]"),
-        about: "Where else to ask, in this order, while `cluster` is unavailable: not reached, reset, timed out, or answering \
+        about: about(
+            "Where else to ask, in this order, while `cluster` is unavailable: not reached, reset, timed out, or answering \
                 502, 503 or 504. At most 8.",
+        ),
     },
     Key {
         name: "retry",
         value: Value::Object(resilience::RETRY),
         default: None,
-        about: "Ask the same service again before the next one; `{}` turns it on. Default: nobody is asked twice.",
+        about: about(
+            "Ask the same service again before the next one; `{}` turns it on. Default: nobody is asked twice.",
+        ),
     },
     Key {
         name: "deadline",
         value: Value::Duration(Duration::from_millis(1)..=Duration::from_secs(5 * 60)),
         default: None,
-        about: "How long all callouts of one request may take, with the waits between them: the last one gets what is left. \
+        about: about(
+            "How long all callouts of one request may take, with the waits between them: the last one gets what is left. \
                 Default: as long as they take, `timeout` each.",
+        ),
     },
     Key {
         name: "breaker",
         value: Value::Object(resilience::BREAKER),
         default: None,
-        about: "Do not ask a service that is unavailable, but the next one, or deny with 503 at once; `{}` turns it on. Each \
+        about: about(
+            "Do not ask a service that is unavailable, but the next one, or deny with 503 at once; `{}` turns it on. Each \
                 worker of the gateway learns for itself, and each service has its own. Default: it is asked all the same.",
+        ),
     },
 ];
 
 const FORWARD: &[Key] = &[
-    Key { name: "method", value: Value::Flag, default: Some("false"), about: "The method, as `x-forwarded-method`." },
+    Key {
+        name: "method",
+        value: Value::Flag,
+        default: Some("false"),
+        about: about("The method, as `x-forwarded-method`."),
+    },
     Key {
         name: "path",
         value: Value::Flag,
         default: Some("false"),
-        about: "The path with its query, but without a token in it, as `x-forwarded-uri`.",
+        about: about("The path with its query, but without a token in it, as `x-forwarded-uri`."),
     },
-    Key { name: "host", value: Value::Flag, default: Some("false"), about: "The host, as `x-forwarded-host`." },
+    Key { name: "host", value: Value::Flag, default: Some("false"), about: about("The host, as `x-forwarded-host`.") },
     Key {
         name: "headers",
         value: Value::List(&Value::Text { pattern: NAME }),
         default: Some("[]"),
-        about: "Headers, under their own names; a request with one of them that is not UTF-8, or holds control characters, is refused with 400.",
+        about: about(
+            "Headers, under their own names; a request with one of them that is not UTF-8, or holds control characters, is refused with 400.",
+        ),
     },
 ];
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    keys::{Key, Value},
+    keys::{Key, Value, about},
     reader::{Issues, Reader, Refusal, non_empty_list},
 };
 
@@ -16,19 +16,21 @@ pub(super) const KEYS: &[Key] = &[
         name: "equals",
         value: Value::Scalar,
         default: None,
-        about: "The claim is this, or a list that holds it. Numbers of 2^53 and more equal none: issuers write those as texts.",
+        about: about(
+            "The claim is this, or a list that holds it. Numbers of 2^53 and more equal none: issuers write those as texts.",
+        ),
     },
     Key {
         name: "oneOf",
         value: Value::NonEmpty(&Value::Scalar),
         default: None,
-        about: "The claim is one of these, or a list that holds one.",
+        about: about("The claim is one of these, or a list that holds one."),
     },
     Key {
         name: "exists",
         value: Value::Flag,
         default: None,
-        about: "The claim is there, or it is not. One that is null is not.",
+        about: about("The claim is there, or it is not. One that is null is not."),
     },
 ];
 

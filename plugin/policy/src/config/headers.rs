@@ -10,7 +10,7 @@ use crate::{
 use super::{
     Tokens,
     callout::RESERVED,
-    keys::{Key, NON_EMPTY, Value},
+    keys::{Key, NON_EMPTY, Value, about},
     non_empty,
     reader::{Issues, Reader, Refusal},
     tokens::{NAME, named},
@@ -28,17 +28,19 @@ pub(super) const KEYS: &[Key] = &[
         name: "set",
         value: Value::Texts { names: NAME, pattern: NON_EMPTY },
         default: None,
-        about: "Headers that tell the upstream of the token, each with the claim that its value is taken from: \
+        about: about(
+            "Headers that tell the upstream of the token, each with the claim that its value is taken from: \
                 `{x-user-id: sub}`. They are set once the token is verified, or the service has allowed it; what a client sends \
                 under these names, with `_` for `-` too, is taken away from every request. A claim that is absent or empty sets \
                 none. Of a list, the elements are set with commas between. What is no such text (control characters, blanks at \
                 an end, a comma in an element, an object, a fraction) is denied with 403.",
+        ),
     },
     Key {
         name: "stripToken",
         value: Value::Flag,
         default: Some("false"),
-        about: "The upstream does not get the token. One from the query it never gets, since paths are logged.",
+        about: about("The upstream does not get the token. One from the query it never gets, since paths are logged."),
     },
 ];
 

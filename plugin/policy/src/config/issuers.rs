@@ -14,7 +14,7 @@ use super::{
     IssueKind,
     callout::{AUTHORITY, NO_HOST, authority},
     claims,
-    keys::{Key, NON_EMPTY, PATH, Value},
+    keys::{Key, NON_EMPTY, PATH, Value, about},
     non_empty, path,
     reader::{Issues, Reader, Refusal, list, string},
 };
@@ -37,50 +37,54 @@ pub(super) const KEYS: &[Key] = &[
         name: "issuer",
         value: Value::Text { pattern: NON_EMPTY },
         default: None,
-        about: "Required. Its name: `iss` of its tokens, to the letter.",
+        about: about("Required. Its name: `iss` of its tokens, to the letter."),
     },
     Key {
         name: "audiences",
         value: Value::List(&Value::Text { pattern: NON_EMPTY }),
         default: None,
-        about: "Required. Whom its tokens must be for: one of these must be among their `aud`.",
+        about: about("Required. Whom its tokens must be for: one of these must be among their `aud`."),
     },
     Key {
         name: "jwks",
         value: Value::Object(JWKS),
         default: None,
-        about: "Required. Its public keys: `inline`, or fetched from a `cluster`. Until the first have come, requests wait for \
+        about: about(
+            "Required. Its public keys: `inline`, or fetched from a `cluster`. Until the first have come, requests wait for \
                 them, as long as `timeout` says; then they are denied with 503.",
+        ),
     },
     Key {
         name: "algorithms",
         value: Value::List(&Value::Word(&["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"])),
         default: None,
-        about: "What its tokens may be signed with. Default: whatever its keys are for.",
+        about: about("What its tokens may be signed with. Default: whatever its keys are for."),
     },
     Key {
         name: "clockSkew",
         value: Value::Duration(Duration::ZERO..=Duration::from_secs(5 * 60)),
         default: Some(r#""30s""#),
-        about: "How far its clock and the gateway's may be apart.",
+        about: about("How far its clock and the gateway's may be apart."),
     },
     Key {
         name: "require",
         value: Value::List(&Value::Text { pattern: NON_EMPTY }),
         default: Some(r#"["exp"]"#),
-        about: "Claims that its tokens must have.",
+        about: about("Claims that its tokens must have."),
     },
     Key {
         name: "claims",
         value: Value::Map(claims::KEYS),
         default: None,
-        about: "What must hold of its tokens' claims, by their names: `{token_type: {equals: child}}`.",
+        about: about("What must hold of its tokens' claims, by their names: `{token_type: {equals: child}}`."),
     },
     Key {
         name: "maxLifetime",
         value: Value::Duration(Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60)),
         default: None,
-        about: "The longest time from `iat` to `exp`; a token without one of them is denied then. Default: none.",
+        about: about(
+            "The longest time from `iat` to `exp`; a token without one of them is denied then. Default: none.",
+        ),
     },
 ];
 
@@ -89,37 +93,43 @@ const JWKS: &[Key] = &[
         name: "inline",
         value: Value::Any,
         default: None,
-        about: "A JWK Set (RFC 7517): `{keys: […]}`. Keys for encryption, private and unknown ones are left out.",
+        about: about(
+            "A JWK Set (RFC 7517): `{keys: […]}`. Keys for encryption, private and unknown ones are left out.",
+        ),
     },
     Key {
         name: "cluster",
         value: Value::Text { pattern: NON_EMPTY },
         default: None,
-        about: "The Envoy cluster that serves the JWK Set; TLS is the cluster's business.",
+        about: about("The Envoy cluster that serves the JWK Set; TLS is the cluster's business."),
     },
     Key {
         name: "path",
         value: Value::Text { pattern: PATH },
         default: Some(r#""/.well-known/jwks.json""#),
-        about: "Where in `cluster` it is.",
+        about: about("Where in `cluster` it is."),
     },
     Key {
         name: "authority",
         value: Value::Text { pattern: AUTHORITY },
         default: None,
-        about: "The `:authority` of the request for it. Default: the host in the cluster's name; required where that has none.",
+        about: about(
+            "The `:authority` of the request for it. Default: the host in the cluster's name; required where that has none.",
+        ),
     },
     Key {
         name: "refresh",
         value: Value::Duration(Duration::from_secs(10)..=Duration::from_secs(24 * 60 * 60)),
         default: Some(r#""5m""#),
-        about: "How often it is fetched. A token with a key that is not in it has it fetched at once, at most every 5 s.",
+        about: about(
+            "How often it is fetched. A token with a key that is not in it has it fetched at once, at most every 5 s.",
+        ),
     },
     Key {
         name: "staleFor",
         value: Value::Duration(Duration::ZERO..=Duration::from_secs(7 * 24 * 60 * 60)),
         default: Some(r#""1h""#),
-        about: "How long the last good one still counts once its refresh fails.",
+        about: about("How long the last good one still counts once its refresh fails."),
     },
 ];
 

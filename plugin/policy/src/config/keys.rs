@@ -17,6 +17,11 @@ pub struct Key {
     pub about: &'static str,
 }
 
+/// Documentation that the module in a gateway does without: it takes 10 KB there.
+pub(super) const fn about(text: &'static str) -> &'static str {
+    if cfg!(target_family = "wasm") { "" } else { text }
+}
+
 /// How many elements a list or a map may have that is looked through for each request.
 pub const LONGEST_LIST: usize = 64;
 
@@ -69,66 +74,86 @@ pub const ROOT: &[Key] = &[
         name: "cluster",
         value: Value::Text { pattern: NON_EMPTY },
         default: None,
-        about: "The Envoy cluster of the authorization service; Istio calls it \
+        about: about(
+            "The Envoy cluster of the authorization service; Istio calls it \
                 `outbound|8080||jwt-auth-service.default.svc.cluster.local`. Required but where there are `issuers`: then \
                 signature and claims decide without it, and before it is asked.",
+        ),
     },
     Key {
         name: "authorizeUrl",
         value: Value::Text { pattern: PATH },
         default: Some(r#""/authorize""#),
-        about: "The path at which the service is asked, with a query if need be. The host comes from `cluster`.",
+        about: about("The path at which the service is asked, with a query if need be. The host comes from `cluster`."),
     },
     Key {
         name: "timeout",
         value: Value::Duration(Duration::from_millis(1)..=Duration::from_secs(60)),
         default: Some("2000"),
-        about: "How long the service may take for one callout. Then the request is denied with 503, unless `callout` says who \
+        about: about(
+            "How long the service may take for one callout. Then the request is denied with 503, unless `callout` says who \
                 else is asked.",
+        ),
     },
     Key {
         name: "bypassPaths",
         value: Value::List(&Value::Text { pattern: r"^(/[!-$&-.0-:<->@-\[\]-~]+)+/?$" }),
         default: Some(r#"["/.well-known/acme-challenge/"]"#),
-        about: "Paths that need no token, and all below them: `/health` opens `/health` and `/health/live`, not `/healthcare`. \
+        about: about(
+            "Paths that need no token, and all below them: `/health` opens `/health` and `/health/live`, not `/healthcare`. \
                 An empty list opens none; with `compat: seed` it means the default.",
+        ),
     },
     Key {
         name: "compat",
         value: Value::Word(&["strict", "seed"]),
         default: Some(r#""strict""#),
-        about: "`seed` answers with the status lines and bodies of the plugin that this one replaces, ignores unknown keys \
+        about: about(
+            "`seed` answers with the status lines and bodies of the plugin that this one replaces, ignores unknown keys \
                 (with a warning in the log) and reads keys without regard to case.",
+        ),
     },
-    Key { name: "callout", value: Value::Object(callout::KEYS), default: None, about: "How the service is asked." },
+    Key {
+        name: "callout",
+        value: Value::Object(callout::KEYS),
+        default: None,
+        about: about("How the service is asked."),
+    },
     Key {
         name: "onError",
         value: Value::Word(&["deny", "allow"]),
         default: Some(r#""deny""#),
-        about: "What becomes of a request while no service can be asked: unreachable, reset, timed out, or answering 502, 503 or \
+        about: about(
+            "What becomes of a request while no service can be asked: unreachable, reset, timed out, or answering 502, 503 or \
                 504. `deny` answers it with 503. `allow` lets it through where one of the `issuers`, which it needs, has \
                 signed its token and all else holds that the plugin verifies itself: whoever can overload the service, or \
                 make it fail upon a request of theirs, then gets in with a token that it would not allow. Where the service \
                 is asked because a snapshot of `revocation` cannot tell, it is `deny` always.",
+        ),
     },
-    Key { name: "tokens", value: Value::Object(tokens::KEYS), default: None, about: "What is taken for a token." },
+    Key {
+        name: "tokens",
+        value: Value::Object(tokens::KEYS),
+        default: None,
+        about: about("What is taken for a token."),
+    },
     Key {
         name: "headers",
         value: Value::Object(headers::KEYS),
         default: None,
-        about: "What is changed of a request that is let through.",
+        about: about("What is changed of a request that is let through."),
     },
     Key {
         name: "issuers",
         value: Value::List(&Value::Object(issuers::KEYS)),
         default: Some("[]"),
-        about: "Whose tokens the plugin verifies itself. A token of anybody else is denied.",
+        about: about("Whose tokens the plugin verifies itself. A token of anybody else is denied."),
     },
     Key {
         name: "revocation",
         value: Value::Object(revocation::KEYS),
         default: None,
-        about: "How the plugin learns which tokens are revoked, without asking about each.",
+        about: about("How the plugin learns which tokens are revoked, without asking about each."),
     },
     Key {
         name: "paths",
@@ -136,20 +161,24 @@ pub const ROOT: &[Key] = &[
             name: "ambiguous",
             value: Value::Word(&["reject", "neverMatch"]),
             default: None,
-            about: "What becomes of a path that can be read in two ways (`%2f`, `..`, `;`, `//`) while `bypassPaths` or \
+            about: about(
+                "What becomes of a path that can be read in two ways (`%2f`, `..`, `;`, `//`) while `bypassPaths` or \
                     `rules` look at paths: `reject` answers it with 400; with `neverMatch` nothing that looks at paths opens \
                     it, and it has to meet what every rule requires that it may match. Default: `reject`; `neverMatch` with `compat: seed`.",
+            ),
         }]),
         default: None,
-        about: "How paths are read.",
+        about: about("How paths are read."),
     },
     Key {
         name: "rules",
         value: Value::List(&Value::Object(rules::KEYS)),
         default: None,
-        about: "Which requests need a token, and what has to stand in it. The first that matches decides, `bypassPaths` before \
+        about: about(
+            "Which requests need a token, and what has to stand in it. The first that matches decides, `bypassPaths` before \
                 all; where none does, a token is needed. One that is never reached is refused, as is an unknown key in one \
                 with `compat: seed`. At most 256.",
+        ),
     },
     Key {
         name: "errors",
@@ -157,19 +186,23 @@ pub const ROOT: &[Key] = &[
             name: "format",
             value: Value::Word(&["problem+json", "rfc6750", "seed"]),
             default: None,
-            about: "What a denied client gets beside the status: `problem+json` a bearer challenge (RFC 6750) and a problem as \
+            about: about(
+                "What a denied client gets beside the status: `problem+json` a bearer challenge (RFC 6750) and a problem as \
                     JSON (RFC 9457) with a stable `code`; `rfc6750` the challenge alone; `seed` the text of the plugin that \
                     this one replaces. Default: `problem+json`; `seed` with `compat: seed`. Clients of gRPC get a \
                     `grpc-status` and a `grpc-message` in each.",
+            ),
         }]),
         default: None,
-        about: "What denied clients are told.",
+        about: about("What denied clients are told."),
     },
     Key {
         name: "preflight",
         value: Value::Word(&["deny", "allow"]),
         default: Some(r#""deny""#),
-        about: "`allow` lets requests through by which browsers ask about others (CORS): `OPTIONS` with `Origin` and \
+        about: about(
+            "`allow` lets requests through by which browsers ask about others (CORS): `OPTIONS` with `Origin` and \
                 `Access-Control-Request-Method`. They carry no token.",
+        ),
     },
 ];

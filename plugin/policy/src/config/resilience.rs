@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     callout,
-    keys::{Key, NON_EMPTY, PATH, Value},
+    keys::{Key, NON_EMPTY, PATH, Value, about},
     non_empty, path,
     reader::{Issues, Reader, Refusal, list, whole_in},
 };
@@ -19,19 +19,21 @@ pub(super) const FALLBACK: &[Key] = &[
         name: "cluster",
         value: Value::Text { pattern: NON_EMPTY },
         default: None,
-        about: "Required. The Envoy cluster of the service.",
+        about: about("Required. The Envoy cluster of the service."),
     },
     Key {
         name: "path",
         value: Value::Text { pattern: PATH },
         default: None,
-        about: "The path at which it is asked. Default: `authorizeUrl`.",
+        about: about("The path at which it is asked. Default: `authorizeUrl`."),
     },
     Key {
         name: "authority",
         value: Value::Text { pattern: callout::AUTHORITY },
         default: None,
-        about: "The `:authority` of the request to it. Default: the host in the cluster's name; required where that has none.",
+        about: about(
+            "The `:authority` of the request to it. Default: the host in the cluster's name; required where that has none.",
+        ),
     },
 ];
 
@@ -40,29 +42,35 @@ pub(super) const RETRY: &[Key] = &[
         name: "attempts",
         value: Value::Whole(1..=5),
         default: Some("2"),
-        about: "How often one service is asked at most on behalf of a request, the first time included.",
+        about: about("How often one service is asked at most on behalf of a request, the first time included."),
     },
     // Not `on`, which YAML 1.1, and so `kubectl`, takes for true.
     Key {
         name: "statuses",
         value: Value::List(&STATUS),
         default: Some("[502, 503, 504]"),
-        about: "The statuses upon which it is asked again, of 502, 503 and 504; a reset is always one. For a connection that is \
+        about: about(
+            "The statuses upon which it is asked again, of 502, 503 and 504; a reset is always one. For a connection that is \
                 refused Envoy says 503, for a time-out 504.",
+        ),
     },
     Key {
         name: "budgetPercent",
         value: Value::Whole(1..=100),
         default: Some("10"),
-        about: "How many retries there may be, in percent of the requests of a worker; ten more may be saved up. The others \
+        about: about(
+            "How many retries there may be, in percent of the requests of a worker; ten more may be saved up. The others \
                 go on to the next service, or are denied.",
+        ),
     },
     Key {
         name: "backoff",
         value: Value::Duration(Duration::ZERO..=Duration::from_secs(10)),
         default: Some(r#""25ms""#),
-        about: "How long to wait before a retry, less up to a half by chance. Each further retry of a request waits twice as \
+        about: about(
+            "How long to wait before a retry, less up to a half by chance. Each further retry of a request waits twice as \
                 long as the one before, up to ten times of this.",
+        ),
     },
 ];
 
@@ -74,19 +82,21 @@ pub(super) const BREAKER: &[Key] = &[
         name: "failures",
         value: Value::Whole(1..=1000),
         default: Some("5"),
-        about: "How often one behind the other the service is unavailable before it is not asked any more.",
+        about: about("How often one behind the other the service is unavailable before it is not asked any more."),
     },
     Key {
         name: "openFor",
         value: Value::Duration(Duration::from_millis(100)..=Duration::from_secs(10 * 60)),
         default: Some(r#""5s""#),
-        about: "How long it is not asked then.",
+        about: about("How long it is not asked then."),
     },
     Key {
         name: "halfOpen",
         value: Value::Whole(1..=100),
         default: Some("1"),
-        about: "How many requests then ask it again. One reply closes the breaker, one failure opens it for as long again.",
+        about: about(
+            "How many requests then ask it again. One reply closes the breaker, one failure opens it for as long again.",
+        ),
     },
 ];
 

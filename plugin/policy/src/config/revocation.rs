@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     callout::{AUTHORITY, NO_HOST, authority},
-    keys::{Key, NON_EMPTY, PATH, Value},
+    keys::{Key, NON_EMPTY, PATH, Value, about},
     non_empty, path,
     reader::{Issues, Reader, Refusal, non_empty_list},
 };
@@ -19,23 +19,29 @@ pub(super) const KEYS: &[Key] = &[
         name: "snapshot",
         value: Value::Object(SNAPSHOT),
         default: None,
-        about: "A service that lists the revoked tokens; [REVOCATION.md](REVOCATION.md) says how. What it lists is denied with 403. \
+        about: about(
+            "A service that lists the revoked tokens; [REVOCATION.md](REVOCATION.md) says how. What it lists is denied with 403. \
                 Until the first snapshot has come, requests wait for it, as long as `timeout` says; then they are as with a \
                 stale one. Needs `issuers`.",
+        ),
     },
     Key {
         name: "claims",
         value: Value::NonEmpty(&Value::Text { pattern: NON_EMPTY }),
         default: Some(r#"["jti", "parent_jti"]"#),
-        about: "The claims whose ids are looked up in the snapshot. A token that has none of them, or one that is no text, is \
+        about: about(
+            "The claims whose ids are looked up in the snapshot. A token that has none of them, or one that is no text, is \
                 decided by the authorization service, and denied where there is none.",
+        ),
     },
     Key {
         name: "maxLag",
         value: Value::Duration(Duration::ZERO..=Duration::from_secs(60 * 60)),
         default: None,
-        about: "How long after its revocation a token may still be let through by a decision that is kept: no allow is kept for \
+        about: about(
+            "How long after its revocation a token may still be let through by a decision that is kept: no allow is kept for \
                 longer. Default: as long as `cache` says.",
+        ),
     },
 ];
 
@@ -44,38 +50,42 @@ const SNAPSHOT: &[Key] = &[
         name: "cluster",
         value: Value::Text { pattern: NON_EMPTY },
         default: None,
-        about: "Required. The Envoy cluster of the service.",
+        about: about("Required. The Envoy cluster of the service."),
     },
     Key {
         name: "path",
         value: Value::Text { pattern: PATH },
         default: Some(r#""/revocations""#),
-        about: "Where in `cluster` the snapshot is, with a query if need be.",
+        about: about("Where in `cluster` the snapshot is, with a query if need be."),
     },
     Key {
         name: "authority",
         value: Value::Text { pattern: AUTHORITY },
         default: None,
-        about: "The `:authority` of the request for it. Default: the host in the cluster's name; required where that has none.",
+        about: about(
+            "The `:authority` of the request for it. Default: the host in the cluster's name; required where that has none.",
+        ),
     },
     Key {
         name: "every",
         value: Value::Duration(Duration::from_secs(1)..=Duration::from_secs(60 * 60)),
         default: Some(r#""5s""#),
-        about: "How often each worker asks for it, and how long a reply may take.",
+        about: about("How often each worker asks for it, and how long a reply may take."),
     },
     Key {
         name: "maxStale",
         value: Value::Duration(Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60)),
         default: Some(r#""30s""#),
-        about: "How long ago the service may have issued it; at least `every`.",
+        about: about("How long ago the service may have issued it; at least `every`."),
     },
     Key {
         name: "onStale",
         value: Value::Word(&["deny", "callout"]),
         default: Some(r#""deny""#),
-        about: "What becomes of tokens when it is older: denied with 503, or decided by the authorization service (`cluster` at the \
+        about: about(
+            "What becomes of tokens when it is older: denied with 503, or decided by the authorization service (`cluster` at the \
                 top). What it lists is denied nevertheless.",
+        ),
     },
 ];
 

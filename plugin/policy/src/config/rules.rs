@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     claims,
-    keys::{Key, Value},
+    keys::{Key, Value, about},
     non_empty,
     reader::{Issues, Reader, Refusal, non_empty_list, string},
 };
@@ -20,29 +20,35 @@ pub(super) const KEYS: &[Key] = &[
         name: "match",
         value: Value::Object(MATCH),
         default: None,
-        about: "Which requests: those that fit every part. Default: all. A request that may fit, depending on who reads it, is \
+        about: about(
+            "Which requests: those that fit every part. Default: all. A request that may fit, depending on who reads it, is \
                 not opened, and has to meet what the rule requires: one without a readable host, with an \
                 `X-HTTP-Method-Override`, or whose method or path differs in case, by a slash at the end or by an escape.",
+        ),
     },
     Key {
         name: "auth",
         value: Value::Word(&["required", "none"]),
         default: Some(r#""required""#),
-        about: "Whether they need a token. `none` needs a `match`.",
+        about: about("Whether they need a token. `none` needs a `match`."),
     },
     Key {
         name: "require",
         value: Value::Object(REQUIRE),
         default: None,
-        about: "What has to stand in the token, all of it. It is looked at once the service has allowed the token; what it \
+        about: about(
+            "What has to stand in the token, all of it. It is looked at once the service has allowed the token; what it \
                 lacks is answered with 403.",
+        ),
     },
     Key {
         name: "onError",
         value: Value::Word(&["deny", "allow"]),
         default: None,
-        about: "As `onError` at the top, for these. Of rules that may match a request all have to allow it. Default: what is \
+        about: about(
+            "As `onError` at the top, for these. Of rules that may match a request all have to allow it. Default: what is \
                 said there.",
+        ),
     },
 ];
 
@@ -54,15 +60,17 @@ const MATCH: &[Key] = &[
         name: "hosts",
         value: Value::NonEmpty(&Value::Text { pattern: r"^(\*\.)?[\-_.0-9A-Za-z]+$" }),
         default: None,
-        about: "Hosts without a port, one of which it is; `*.example.com` stands for all below `example.com`, not for itself.",
+        about: about(
+            "Hosts without a port, one of which it is; `*.example.com` stands for all below `example.com`, not for itself.",
+        ),
     },
     Key {
         name: "methods",
         value: Value::NonEmpty(&Value::Text { pattern: r"^[\-A-Z]+$" }),
         default: None,
-        about: "Methods, one of which it is. `GET` does not stand for `HEAD`.",
+        about: about("Methods, one of which it is. `GET` does not stand for `HEAD`."),
     },
-    Key { name: "path", value: Value::Object(PATH), default: None, about: "The path, without its query." },
+    Key { name: "path", value: Value::Object(PATH), default: None, about: about("The path, without its query.") },
 ];
 
 const PATH: &[Key] = &[
@@ -70,19 +78,19 @@ const PATH: &[Key] = &[
         name: "exact",
         value: Value::Text { pattern: r"^(/[!-$&-)+-.0-:<->@-\[\]-z|~]*)+$" },
         default: None,
-        about: "This path.",
+        about: about("This path."),
     },
     Key {
         name: "prefix",
         value: Value::Text { pattern: r"^(/[!-$&-)+-.0-:<->@-\[\]-z|~]+)+/?$" },
         default: None,
-        about: "This path and all below it, as in `bypassPaths`.",
+        about: about("This path and all below it, as in `bypassPaths`."),
     },
     Key {
         name: "template",
         value: Value::Text { pattern: r"^(/[!-$&-)+-.0-:<->@-\[\]-~]*)+$" },
         default: None,
-        about: "Paths such as `/users/{id}/orders`, where `{id}` stands for any one segment.",
+        about: about("Paths such as `/users/{id}/orders`, where `{id}` stands for any one segment."),
     },
 ];
 
@@ -91,15 +99,15 @@ const REQUIRE: &[Key] = &[
         name: "scopes",
         value: Value::NonEmpty(&Value::Text { pattern: r"^[!#-\[\]-~]+$" }),
         default: None,
-        about: "Scopes, all of which it has: in `scope`, or in `scp` where that is absent.",
+        about: about("Scopes, all of which it has: in `scope`, or in `scp` where that is absent."),
     },
     Key {
         name: "anyRole",
         value: Value::NonEmpty(&Value::Text { pattern: "." }),
         default: None,
-        about: "Roles, one of which it has, in `tokens.rolesClaim`.",
+        about: about("Roles, one of which it has, in `tokens.rolesClaim`."),
     },
-    Key { name: "claims", value: Value::Map(claims::KEYS), default: None, about: "Claims, by their names." },
+    Key { name: "claims", value: Value::Map(claims::KEYS), default: None, about: about("Claims, by their names.") },
 ];
 
 /// How many rules there may be: each is looked at for each request.

@@ -3,7 +3,7 @@
 use crate::{Json, source::TokenSource};
 
 use super::{
-    keys::{Key, Value},
+    keys::{Key, Value, about},
     non_empty,
     reader::{Issues, Reader, Refusal, non_empty_list, string},
 };
@@ -24,29 +24,33 @@ pub(super) const KEYS: &[Key] = &[
         name: "sources",
         value: Value::List(&Value::Object(SOURCE)),
         default: Some(r#"[{"header": "authorization", "scheme": "Bearer"}]"#),
-        about: "Where a token may stand. One in two places, or twice in one, is refused with 400.",
+        about: about("Where a token may stand. One in two places, or twice in one, is refused with 400."),
     },
     Key {
         name: "maxBytes",
         // Envoy refuses requests with more than 60 KiB of headers by default (`max_request_headers_kb`).
         value: Value::Whole(1..=60 * 1024),
         default: Some("8192"),
-        about: "The longest token, in bytes; a longer one is denied without being read.",
+        about: about("The longest token, in bytes; a longer one is denied without being read."),
     },
     Key {
         name: "maxFailures",
         value: Value::Whole(1..=1_000_000),
         default: Some("60"),
-        about: "With `issuers`: how many tokens a minute from one source address may have a signature that does not hold. Then \
+        about: about(
+            "With `issuers`: how many tokens a minute from one source address may have a signature that does not hold. Then \
                 the gateway answers that address 429 for the rest of the minute, but for tokens that it has verified before. \
                 The address is the one that Envoy takes for the client's (`xff_num_trusted_hops`): behind a proxy that \
                 hides it, all clients share one.",
+        ),
     },
     Key {
         name: "rolesClaim",
         value: Value::NonEmpty(&Value::Text { pattern: "." }),
         default: Some(r#"["roles"]"#),
-        about: "The names that lead to the roles in a token's claims; for Keycloak `[\"realm_access\", \"roles\"]`.",
+        about: about(
+            "The names that lead to the roles in a token's claims; for Keycloak `[\"realm_access\", \"roles\"]`.",
+        ),
     },
 ];
 
@@ -55,26 +59,30 @@ pub(super) const NAME: &str = r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$";
 
 /// The keys of a place that a token may stand in.
 const SOURCE: &[Key] = &[
-    Key { name: "header", value: Value::Text { pattern: NAME }, default: None, about: "A header." },
+    Key { name: "header", value: Value::Text { pattern: NAME }, default: None, about: about("A header.") },
     Key {
         name: "scheme",
         value: Value::Text { pattern: NAME },
         default: None,
-        about: "The authentication scheme before the token in `header`, without regard to case. Default: `Bearer` for \
+        about: about(
+            "The authentication scheme before the token in `header`, without regard to case. Default: `Bearer` for \
                 `authorization`, none for other headers.",
+        ),
     },
     Key {
         name: "cookie",
         value: Value::Text { pattern: NAME },
         default: None,
-        about: "A cookie. A request whose method is not GET, HEAD, OPTIONS or TRACE then needs an `Origin` with the host that \
+        about: about(
+            "A cookie. A request whose method is not GET, HEAD, OPTIONS or TRACE then needs an `Origin` with the host that \
                 it is for.",
+        ),
     },
     Key {
         name: "query",
         value: Value::Text { pattern: r"^[\-._~0-9A-Za-z]+$" },
         default: None,
-        about: "A parameter of the query. It is taken out of the path that the upstream gets.",
+        about: about("A parameter of the query. It is taken out of the path that the upstream gets."),
     },
 ];
 
