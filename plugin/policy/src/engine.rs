@@ -63,6 +63,8 @@ pub struct Exchange {
     identity: Vec<HeaderMutation>,
     /// The answer once the service has allowed a token that does not meet what the rules require.
     unmet: Option<Answer>,
+    /// When the callout was asked for.
+    asked: Option<SystemTime>,
     /// Whether the client speaks gRPC; known once the request is not simply allowed.
     to_grpc: bool,
     /// The question to the service, once it has been put.
@@ -145,6 +147,7 @@ impl Exchange {
             mutations: Vec::new(),
             identity: Vec::new(),
             unmet: None,
+            asked: None,
             to_grpc: false,
             asking: None,
             asks_again: None,
@@ -164,6 +167,9 @@ impl Exchange {
         };
         if !matches!(decision, Ok(Step::Continue(_))) {
             self.to_grpc = request.is_grpc();
+        }
+        if matches!(decision, Ok(Step::Callout(_))) {
+            self.asked = Some(now);
         }
         Some(self.settle(engine, decision))
     }
@@ -189,7 +195,15 @@ impl Exchange {
             Some(asked) => self.asked(asked, waiting),
             None => reply.verdict().map(|reason| self.allow(reason)),
         };
+        if matches!(decision, Ok(Step::Callout(_))) {
+            self.asked = Some(now);
+        }
         Some(self.settle(engine, decision))
+    }
+
+    /// How long the callout has taken, once: since it was asked for.
+    pub fn take_callout_time(&mut self, now: SystemTime) -> Option<Duration> {
+        now.duration_since(self.asked.take()?).ok()
     }
 
     /// The request is over, decided or not.

@@ -2,6 +2,7 @@
 
 mod callout;
 mod claims;
+mod effective;
 mod headers;
 mod issue;
 mod issuers;
@@ -25,6 +26,7 @@ use crate::{
     rule::{Auth, OnError, Rule, Rules},
 };
 
+pub use effective::Effective;
 use headers::Headers;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
@@ -60,6 +62,8 @@ pub struct Parsed {
     pub config: Config,
     /// What `compat: seed` lets pass although it is likely a mistake.
     pub warnings: Vec<Issue>,
+    /// What is in force of it.
+    pub effective: Effective,
 }
 
 /// Whose answers and whose leniency: `compat` in the configuration.
@@ -100,7 +104,10 @@ impl Config {
         let mut issues = Issues::default();
         let config = read(json, &mut issues);
         match config {
-            Some(config) if issues.errors.is_empty() => Ok(Parsed { config, warnings: issues.warnings }),
+            Some(config) if issues.errors.is_empty() => {
+                let effective = Effective::new(json, compat(json));
+                Ok(Parsed { config, warnings: issues.warnings, effective })
+            }
             _ => Err(ConfigErrors::new(issues.errors)),
         }
     }
