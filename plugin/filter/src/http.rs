@@ -125,7 +125,7 @@ fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, ste
     while let Some(step) = next.take() {
         match step {
             Step::Continue(permit) => change(shared, exchange, &permit),
-            Step::Deny(answer) => send(&answer),
+            Step::Deny(answer) => deny(shared, exchange, &answer),
             Step::Callout(callout) => match dispatch(&callout) {
                 Some(token) => shared.called(token, id, exchange),
                 // There may be another service to ask.
@@ -154,9 +154,25 @@ pub(crate) fn dispatch(callout: &Callout) -> Option<u32> {
 fn change(shared: &Shared, exchange: &RefCell<Exchange>, permit: &Permit) {
     if permit.mutations().iter().all(|mutation| host::change(mutation).is_ok()) {
         metrics::count(Metric::Allowed(permit.reason()));
+        audit(exchange.borrow_mut().audit_permit(&mut shared.engine(), permit));
     } else {
         let answer = exchange.borrow_mut().handle_refused_change(&shared.engine());
-        answer.iter().for_each(send);
+        if let Some(answer) = answer {
+            deny(shared, exchange, &answer);
+        }
+    }
+}
+
+/// Answers the request, and tells the audit.
+fn deny(shared: &Shared, exchange: &RefCell<Exchange>, answer: &Answer) {
+    audit(exchange.borrow_mut().audit_answer(&mut shared.engine(), answer));
+    send(answer);
+}
+
+/// At a level that gateways log by default.
+fn audit(line: Option<String>) {
+    if let Some(line) = line {
+        log(LogLevel::Warn, &["gwauthz audit: ", &line].concat());
     }
 }
 

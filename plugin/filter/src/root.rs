@@ -34,7 +34,11 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
-        match Config::from_slice(&text) {
+        let parsed = Config::from_slice(&text).and_then(|mut parsed| {
+            parsed.config.fill_secrets(|name| std::env::var(name).ok())?;
+            Ok(parsed)
+        });
+        match parsed {
             Ok(parsed) => {
                 for warning in &parsed.warnings {
                     log(LogLevel::Warn, &format!("gwauthz: configuration: {warning}"));

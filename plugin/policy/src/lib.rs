@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod audit;
 mod callout;
 pub mod config;
 mod denial;

@@ -102,6 +102,8 @@ fn shown(value: &Value, path: &str) -> String {
         }
         Value::Whole(range) => format!("{} to {}", range.start(), range.end()),
         Value::Flag => "`true`, `false`".to_owned(),
+        Value::Fraction => "0 to 1".to_owned(),
+        Value::Secret => "`{env: NAME}`".to_owned(),
         Value::Any => "object".to_owned(),
         Value::Scalar => "text, number, `true` or `false`".to_owned(),
         Value::List(of) => format!("list of {}", shown(of, path)),
