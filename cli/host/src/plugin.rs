@@ -1,6 +1,6 @@
 //! A plugin of a gateway's chain: a module, what it is configured with, and the VM that it wants.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::compiler::Module;
 
@@ -19,6 +19,8 @@ pub struct Plugin {
     pub configuration: Vec<u8>,
     /// The configuration of its VM.
     pub vm_configuration: Vec<u8>,
+    /// The environment of its VM, by name.
+    pub environment: BTreeMap<String, String>,
     /// What becomes of requests once it has trapped.
     pub fail_strategy: FailStrategy,
 }
@@ -51,6 +53,7 @@ impl Plugin {
             module: module.clone(),
             configuration: configuration.into(),
             vm_configuration: Vec::new(),
+            environment: BTreeMap::new(),
             fail_strategy: FailStrategy::default(),
         }
     }

@@ -148,12 +148,34 @@ fn args_sizes_get(guest: &mut Guest<'_, '_>, count_out: u32, size_out: u32) -> R
     nothing(guest, count_out, size_out).map(|()| SUCCESS)
 }
 
-fn environ_get(_guest: &mut Guest<'_, '_>, _environ: u32, _buffer: u32) -> Result<u32, Stop> {
+/// Pointers to the variables of the VM's environment at one place, and the variables at the other.
+fn environ_get(guest: &mut Guest<'_, '_>, environ: u32, buffer: u32) -> Result<u32, Stop> {
+    let (mut pointer, mut place) = (environ, buffer);
+    for variable in variables(guest) {
+        guest.write_u32(pointer, place)?;
+        guest.write(place, &variable)?;
+        pointer = pointer.wrapping_add(4);
+        place = place.wrapping_add(wire_size(&variable));
+    }
     Ok(SUCCESS)
 }
 
 fn environ_sizes_get(guest: &mut Guest<'_, '_>, count_out: u32, size_out: u32) -> Result<u32, Stop> {
-    nothing(guest, count_out, size_out).map(|()| SUCCESS)
+    let variables = variables(guest);
+    guest.write_u32(count_out, u32::try_from(variables.len()).unwrap_or(u32::MAX))?;
+    guest.write_u32(size_out, variables.iter().map(|variable| wire_size(variable)).sum())?;
+    Ok(SUCCESS)
+}
+
+/// Each `NAME=VALUE` and a zero byte.
+fn variables(guest: &mut Guest<'_, '_>) -> Vec<Vec<u8>> {
+    let environment = &guest.state().maker.environment;
+    environment.iter().map(|(name, value)| format!("{name}={value}\0").into_bytes()).collect()
+}
+
+/// What does not fit the guest's memory is not written to it.
+fn wire_size(variable: &[u8]) -> u32 {
+    u32::try_from(variable.len()).unwrap_or(u32::MAX)
 }
 
 /// Of both clocks, a nanosecond.

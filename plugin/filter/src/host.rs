@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use gwauthz_policy::{Answer, HeaderMutation};
-use proxy_wasm::types::MapType;
+use proxy_wasm::types::{MapType, MetricType};
 
 /// The host did not do what it was asked for; it has logged why.
 #[derive(Debug)]
@@ -37,6 +37,9 @@ mod imports {
             value_size: usize,
         ) -> u32;
         pub(super) fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+        pub(super) fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, number: *mut u32) -> u32;
+        pub(super) fn proxy_increment_metric(number: u32, offset: i64) -> u32;
+        pub(super) fn proxy_record_metric(number: u32, value: u64) -> u32;
     }
 }
 
@@ -71,6 +74,26 @@ pub(crate) fn change(mutation: &HeaderMutation) -> Result<(), Refused> {
             HeaderMutation::Remove { name } => imports::proxy_remove_header_map_value(MAP, name.as_ptr(), name.len()),
         }
     })
+}
+
+/// Makes a metric known; gives the host's number for it.
+pub(crate) fn define_metric(kind: MetricType, name: &str) -> Option<u32> {
+    let mut number = 0;
+    // SAFETY: the name comes with its length, and the host writes to a number that is ours.
+    let status = unsafe { imports::proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut number) };
+    (status == OK).then_some(number)
+}
+
+/// Adds one to a counter. One that the host does not know any longer is not counted.
+pub(crate) fn increment_metric(number: u32) {
+    // SAFETY: two numbers.
+    let _ = unsafe { imports::proxy_increment_metric(number, 1) };
+}
+
+/// Sets a gauge, or adds a value to a histogram; likewise.
+pub(crate) fn record_metric(number: u32, value: u64) {
+    // SAFETY: two numbers.
+    let _ = unsafe { imports::proxy_record_metric(number, value) };
 }
 
 fn done(status: u32) -> Result<(), Refused> {

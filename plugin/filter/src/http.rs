@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, rc::Rc, time::SystemTime};
 
-use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, Permit, Request, Step};
+use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, Metric, Permit, Request, Step};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext},
     types::{Action, LogLevel, MapType},
 };
 
-use crate::{host, root::log, shared::Shared};
+use crate::{host, metrics, root::log, shared::Shared};
 
 pub(crate) struct Http {
     id: u32,
@@ -107,11 +107,16 @@ pub(crate) fn take_reply(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exc
     }
 }
 
-/// What the policy says to a callout's reply.
+/// What the policy says to a callout's reply, which is counted.
 fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) -> Option<Step> {
     // A host without a clock gets no request; to the policy this one has stepped back.
     let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
-    exchange.borrow_mut().handle_callout_reply(&mut shared.engine(), reply, now)
+    metrics::count(Metric::Callout(reply.result()));
+    let mut exchange = exchange.borrow_mut();
+    if let Some(took) = exchange.take_callout_time(now) {
+        metrics::record(Metric::CalloutTime, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    }
+    exchange.handle_callout_reply(&mut shared.engine(), reply, now)
 }
 
 /// Does what the policy says to a request; one that it allows is still to be let go on.
@@ -120,7 +125,7 @@ fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, ste
     while let Some(step) = next.take() {
         match step {
             Step::Continue(permit) => change(shared, exchange, &permit),
-            Step::Deny(answer) => send(&answer),
+            Step::Deny(answer) => deny(shared, exchange, &answer),
             Step::Callout(callout) => match dispatch(&callout) {
                 Some(token) => shared.called(token, id, exchange),
                 // There may be another service to ask.
@@ -147,14 +152,33 @@ pub(crate) fn dispatch(callout: &Callout) -> Option<u32> {
 
 /// Changes the request, which is held until then, as its permit says. One that is half changed is not allowed any more.
 fn change(shared: &Shared, exchange: &RefCell<Exchange>, permit: &Permit) {
-    if !permit.mutations().iter().all(|mutation| host::change(mutation).is_ok()) {
+    if permit.mutations().iter().all(|mutation| host::change(mutation).is_ok()) {
+        metrics::count(Metric::Allowed(permit.reason()));
+        audit(exchange.borrow_mut().audit_permit(&mut shared.engine(), permit));
+    } else {
         let answer = exchange.borrow_mut().handle_refused_change(&shared.engine());
-        answer.iter().for_each(send);
+        if let Some(answer) = answer {
+            deny(shared, exchange, &answer);
+        }
+    }
+}
+
+/// Answers the request, and tells the audit.
+fn deny(shared: &Shared, exchange: &RefCell<Exchange>, answer: &Answer) {
+    audit(exchange.borrow_mut().audit_answer(&mut shared.engine(), answer));
+    send(answer);
+}
+
+/// At a level that gateways log by default.
+fn audit(line: Option<String>) {
+    if let Some(line) = line {
+        log(LogLevel::Warn, &["gwauthz audit: ", &line].concat());
     }
 }
 
 /// Answers the request in the upstream's place. Where the gateway cannot, the request stays held.
 fn send(answer: &Answer) {
+    metrics::count(Metric::Denied(answer.denial));
     if host::send_local_response(answer).is_err() {
         log(LogLevel::Error, "gwauthz: a request could not be answered: it is held");
     }

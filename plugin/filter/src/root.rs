@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use gwauthz_policy::{Config, Engine};
+use gwauthz_policy::{Config, Effective, Engine, Metric};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext, RootContext},
     types::{BufferType, ContextType, LogLevel},
 };
 
-use crate::{http::Http, shared::Shared};
+use crate::{http::Http, metrics, shared::Shared};
 
 pub(crate) struct Root {
     id: u32,
@@ -34,12 +34,18 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
-        match Config::from_slice(&text) {
+        let parsed = Config::from_slice(&text).and_then(|mut parsed| {
+            parsed.config.fill_secrets(|name| std::env::var(name).ok())?;
+            Ok(parsed)
+        });
+        match parsed {
             Ok(parsed) => {
                 for warning in &parsed.warnings {
                     log(LogLevel::Warn, &format!("gwauthz: configuration: {warning}"));
                 }
-                log(LogLevel::Info, &format!("gwauthz {}: configured", env!("CARGO_PKG_VERSION")));
+                let Effective { text, .. } = &parsed.effective;
+                log(LogLevel::Info, &format!("gwauthz {}: configured: {text}", env!("CARGO_PKG_VERSION")));
+                metrics::record(Metric::Configuration, parsed.effective.number());
                 let shared = Rc::new(Shared::new(self.id, Engine::new(parsed.config)));
                 shared.schedule();
                 self.shared = Some(shared);

@@ -125,6 +125,42 @@ pub enum CalloutReply<'a> {
 /// The statuses that say of a service, or of the way to it, that it is not available.
 const UNAVAILABLE: [u16; 3] = [502, 503, 504];
 
+/// What came of a callout, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalloutResult {
+    /// The service said 200.
+    Allowed,
+    /// It said 401.
+    Rejected,
+    /// It said 403.
+    Revoked,
+    /// It, or the gateway in its place, gave another status.
+    NoVerdict,
+    /// The stream was reset.
+    Reset,
+    /// The callout could not be sent.
+    NotSent,
+}
+
+impl CalloutResult {
+    /// Every result, in the order of their declaration.
+    pub const ALL: [Self; 6] =
+        [Self::Allowed, Self::Rejected, Self::Revoked, Self::NoVerdict, Self::Reset, Self::NotSent];
+
+    /// Its stable name, for metrics.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Rejected => "rejected",
+            Self::Revoked => "revoked",
+            Self::NoVerdict => "no_verdict",
+            Self::Reset => "reset",
+            Self::NotSent => "not_sent",
+        }
+    }
+}
+
 impl CalloutReply<'_> {
     /// Whether the service could not be asked, rather than say something that is no verdict: somebody else may know.
     ///
@@ -145,14 +181,27 @@ impl CalloutReply<'_> {
         }
     }
 
-    /// The service's verdict. Nothing but 200 allows.
-    pub(crate) fn verdict(self) -> Result<PermitReason, Denial> {
+    /// What is counted. Nothing but 200 allows.
+    #[must_use]
+    pub fn result(self) -> CalloutResult {
         match self {
-            Self::Status(b"200") => Ok(PermitReason::AuthorizedByService),
-            Self::Status(b"401") => Err(Denial::RejectedByService),
-            Self::Status(b"403") => Err(Denial::RevokedToken),
-            Self::Status(_) | Self::NotSent => Err(Denial::ServiceUnavailable),
-            Self::Reset => Err(Denial::ServiceError),
+            Self::Status(b"200") => CalloutResult::Allowed,
+            Self::Status(b"401") => CalloutResult::Rejected,
+            Self::Status(b"403") => CalloutResult::Revoked,
+            Self::Status(_) => CalloutResult::NoVerdict,
+            Self::NotSent => CalloutResult::NotSent,
+            Self::Reset => CalloutResult::Reset,
+        }
+    }
+
+    /// The service's verdict.
+    pub(crate) fn verdict(self) -> Result<PermitReason, Denial> {
+        match self.result() {
+            CalloutResult::Allowed => Ok(PermitReason::AuthorizedByService),
+            CalloutResult::Rejected => Err(Denial::RejectedByService),
+            CalloutResult::Revoked => Err(Denial::RevokedToken),
+            CalloutResult::NoVerdict | CalloutResult::NotSent => Err(Denial::ServiceUnavailable),
+            CalloutResult::Reset => Err(Denial::ServiceError),
         }
     }
 }

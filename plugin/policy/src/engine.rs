@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
+    audit::{Decision, Record, Sampler},
     callout::Health,
     denial::Obstacle,
     fetch::{Fetch, FetchId, FetchReply},
@@ -32,6 +33,7 @@ pub struct Engine {
     revocations: Option<SnapshotState>,
     waiting: Waiting,
     health: Health,
+    sampler: Sampler,
 }
 
 /// How far clocks may be apart where no issuer says so (RFC 7519, section 4.1.4: "usually no more than a few minutes").
@@ -63,6 +65,10 @@ pub struct Exchange {
     identity: Vec<HeaderMutation>,
     /// The answer once the service has allowed a token that does not meet what the rules require.
     unmet: Option<Answer>,
+    /// When the callout was asked for.
+    asked: Option<SystemTime>,
+    /// What the audit is to tell of it.
+    record: Option<Record>,
     /// Whether the client speaks gRPC; known once the request is not simply allowed.
     to_grpc: bool,
     /// The question to the service, once it has been put.
@@ -88,7 +94,7 @@ impl Engine {
         let verifier = Verifier::new(mem::take(&mut config.issuers), config.tokens.max_failures);
         let revocations = config.revocation.snapshot.take().map(SnapshotState::new);
         let health = Health::new(config.upstream.as_ref().map_or(0, |upstream| upstream.endpoints.len()));
-        Self { config, verifier, revocations, waiting: Waiting::default(), health }
+        Self { config, verifier, revocations, waiting: Waiting::default(), health, sampler: Sampler::default() }
     }
 
     /// When [`Self::handle_tick`] is to be called next; `None`: whenever something has been waited for, or never.
@@ -145,6 +151,8 @@ impl Exchange {
             mutations: Vec::new(),
             identity: Vec::new(),
             unmet: None,
+            asked: None,
+            record: None,
             to_grpc: false,
             asking: None,
             asks_again: None,
@@ -164,6 +172,9 @@ impl Exchange {
         };
         if !matches!(decision, Ok(Step::Continue(_))) {
             self.to_grpc = request.is_grpc();
+        }
+        if matches!(decision, Ok(Step::Callout(_))) {
+            self.asked = Some(now);
         }
         Some(self.settle(engine, decision))
     }
@@ -189,7 +200,30 @@ impl Exchange {
             Some(asked) => self.asked(asked, waiting),
             None => reply.verdict().map(|reason| self.allow(reason)),
         };
+        if matches!(decision, Ok(Step::Callout(_))) {
+            self.asked = Some(now);
+        }
         Some(self.settle(engine, decision))
+    }
+
+    /// How long the callout has taken, once: since it was asked for.
+    pub fn take_callout_time(&mut self, now: SystemTime) -> Option<Duration> {
+        now.duration_since(self.asked.take()?).ok()
+    }
+
+    /// What the audit tells of a request that was let through, once.
+    pub fn audit_permit(&mut self, engine: &mut Engine, permit: &Permit) -> Option<String> {
+        self.audit(engine, &Decision::Allowed(permit))
+    }
+
+    /// What the audit tells of a request that was answered, once.
+    pub fn audit_answer(&mut self, engine: &mut Engine, answer: &Answer) -> Option<String> {
+        self.audit(engine, &Decision::Denied(answer))
+    }
+
+    fn audit(&mut self, engine: &mut Engine, decision: &Decision<'_>) -> Option<String> {
+        let record = self.record.take()?;
+        engine.config.audit.line(&record, decision, engine.config.number, &mut engine.sampler)
     }
 
     /// The request is over, decided or not.
@@ -220,7 +254,8 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, revocations, waiting, health } = engine;
+        let Engine { config, verifier, revocations, waiting, health, .. } = engine;
+        self.record = config.audit.record(request);
         // What clients may not say.
         self.mutations = config.identity.removals(request);
         // Rules.
@@ -237,6 +272,9 @@ impl Exchange {
             verifier.verify(&token, request, now)?;
         } else {
             token.check_time(now, CLOCK_SKEW)?;
+        }
+        if let Some(record) = &mut self.record {
+            record.add_claims(token.claims());
         }
         // Revocation.
         let verdict = revocations.as_ref().map(|revocations| self.verdict(revocations, &token, now)).transpose()?;

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod audit;
 mod callout;
 pub mod config;
 mod denial;
@@ -20,6 +21,8 @@ mod fetch;
 mod host;
 mod identity;
 mod issuer;
+mod json;
+mod metric;
 mod path;
 mod permit;
 mod request;
@@ -30,11 +33,12 @@ mod source;
 mod token;
 
 pub use answer::Answer;
-pub use callout::{Callout, CalloutReply};
-pub use config::{Config, ConfigErrors, Issue, IssueKind, Parsed, Segment};
+pub use callout::{Callout, CalloutReply, CalloutResult};
+pub use config::{Config, ConfigErrors, Effective, Issue, IssueKind, Parsed, Segment};
 pub use denial::Denial;
 pub use engine::{Engine, Exchange, Step};
 pub use fetch::{Fetch, FetchId, FetchReply};
 pub use gwauthz_jose::{Json, NotAnObject, Object, jwk, jws};
+pub use metric::{Metric, MetricKind};
 pub use permit::{HeaderMutation, Permit, PermitReason};
 pub use request::Request;

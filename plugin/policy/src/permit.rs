@@ -86,6 +86,10 @@ impl fmt::Debug for HeaderMutation {
 }
 
 impl PermitReason {
+    /// Every reason, in the order of their declaration.
+    pub const ALL: [Self; 5] =
+        [Self::Verified, Self::AuthorizedByService, Self::Bypass, Self::Preflight, Self::FailOpen];
+
     /// Whether the claims of the request's token have been vouched for: by its signature, or by the service.
     pub(crate) fn vouches_for_claims(self) -> bool {
         match self {

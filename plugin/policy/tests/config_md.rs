@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path};
 
 use gwauthz_policy::{
-    Config,
+    Config, Metric,
     config::{KEYS, Key, LONGEST_LIST, Value},
 };
 
@@ -31,6 +31,19 @@ const EXAMPLE: &str = r#"{
 }
 "#;
 
+const METRICS: &str = "
+# The plugin's metrics
+
+Envoy shows `gwauthz.denied.missing_token` as the statistic `wasmcustom.gwauthz.denied.missing_token`, and at `/stats/prometheus`
+as `gwauthz_denied_missing_token`. Requests are counted by why they were let through or answered, callouts by what came of
+them. `gwauthz.configuration` is a number for the configuration in force: it is the same in gateways that have the same one, and
+stays where an update is refused. The response code details of an answer (`%RESPONSE_CODE_DETAILS%`) are `gwauthz_` and the
+code, such as `gwauthz_missing_token`.
+
+| metric | kind |
+|---|---|
+";
+
 fn page() -> String {
     let mut text = format!(
         "# The plugin's configuration\n\n\
@@ -43,11 +56,16 @@ fn page() -> String {
          place in one\nline of the gateway's log:\n\n\
          - At the first start the gateway then answers every request with 500.\n\
          - On an update Envoy keeps the configuration that it has, so that a mistake in a restriction leaves the request \
-         open: look\n  at Envoy's counter `update_rejected` after each change, or test it with `gwauthz test` before.\n\n\
+         open: look\n  at Envoy's counter `update_rejected` after each change, or test it with `gwauthz test` before. The \
+         gauge\n  `gwauthz.configuration` tells which one is in force, and the log what stands in it.\n\n\
          A request that was let through stays: neither the end of its token's time nor its revocation ends a stream that \
          is under\nway.\n"
     );
     section("", KEYS, &mut text);
+    text += METRICS;
+    for metric in Metric::all() {
+        text += &format!("| `{}` | {} |\n", metric.name(), format!("{:?}", metric.kind()).to_lowercase());
+    }
     text
 }
 
@@ -84,6 +102,8 @@ fn shown(value: &Value, path: &str) -> String {
         }
         Value::Whole(range) => format!("{} to {}", range.start(), range.end()),
         Value::Flag => "`true`, `false`".to_owned(),
+        Value::Fraction => "0 to 1".to_owned(),
+        Value::Secret => "`{env: NAME}`".to_owned(),
         Value::Any => "object".to_owned(),
         Value::Scalar => "text, number, `true` or `false`".to_owned(),
         Value::List(of) => format!("list of {}", shown(of, path)),

@@ -1,6 +1,7 @@
 //! Chains of several plugins, their fail strategies and updates, in Envoy and in the embedded gateway.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
@@ -27,6 +28,7 @@ use crate::{
 /// A plugin of a chain, for Envoy.
 fn filter(name: &str, vm_id: &str, module: &Path) -> Filter {
     Filter {
+        environment: BTreeMap::new(),
         name: name.to_owned(),
         module: module.to_owned(),
         vm_id: vm_id.to_owned(),

@@ -1,6 +1,7 @@
 //! A real Envoy for a test: the one that `cargo xtask test` has brought.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -71,6 +72,7 @@ pub(crate) fn refusal(listener: Listener) -> String {
 /// The plugin in front of `upstream`, failing closed.
 pub(crate) fn listener(name: &str, module: &Path, plugin_config: &Value, normalize_path: bool) -> Listener {
     let plugin = Plugin {
+        environment: BTreeMap::new(),
         name: "gwauthz".to_owned(),
         module: module.to_owned(),
         vm_id: name.to_owned(),

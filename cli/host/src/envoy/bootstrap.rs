@@ -1,6 +1,7 @@
 //! Envoy's configuration: listeners that run a plugin in front of the upstream, and the clusters that it may call.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -62,6 +63,8 @@ pub struct Plugin {
     pub vm_id: String,
     /// The plugin's configuration, such as JSON text.
     pub configuration: String,
+    /// The environment of the VM, by name.
+    pub environment: BTreeMap<String, String>,
     /// What becomes of requests once it has trapped.
     pub failure_policy: FailurePolicy,
     /// Whether it can be given another configuration while it runs; with the first one refused, requests are then answered
@@ -257,6 +260,7 @@ impl Plugin {
                 "vm_id": self.vm_id,
                 "runtime": "envoy.wasm.runtime.v8",
                 "code": {"local": {"filename": self.module}},
+                "environment_variables": {"key_values": self.environment},
             },
         })
     }

@@ -65,6 +65,9 @@ pub struct Scenario {
 pub struct PluginSetup {
     /// The plugin's configuration, as `pluginConfig` of a WasmPlugin has it.
     pub config: Option<Value>,
+    /// The environment of its VM, which secrets come from, by name.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
     /// A manifest to take it from.
     pub manifest: Option<Manifest>,
     /// What must become of it. A gateway whose plugin refuses its first configuration answers every request with 500.

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{callout, headers, issuers, revocation, rules, tokens};
+use super::{callout, headers, issuers, observability, revocation, rules, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -39,6 +39,10 @@ pub enum Value {
     Duration(RangeInclusive<Duration>),
     /// A whole number.
     Whole(RangeInclusive<u64>),
+    /// A number from 0 to 1.
+    Fraction,
+    /// `{env: NAME}`: what a variable of the VM's environment holds.
+    Secret,
     /// True or false.
     Flag,
     /// Any object; what it is a standard says.
@@ -204,5 +208,11 @@ pub const ROOT: &[Key] = &[
             "`allow` lets requests through by which browsers ask about others (CORS): `OPTIONS` with `Origin` and \
                 `Access-Control-Request-Method`. They carry no token.",
         ),
+    },
+    Key {
+        name: "observability",
+        value: Value::Object(observability::KEYS),
+        default: None,
+        about: "What is told of decisions.",
     },
 ];

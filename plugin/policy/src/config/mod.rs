@@ -2,15 +2,18 @@
 
 mod callout;
 mod claims;
+mod effective;
 mod headers;
 mod issue;
 mod issuers;
 mod keys;
+mod observability;
 mod reader;
 mod resilience;
 mod revocation;
 mod rules;
 mod schema;
+mod secret;
 mod tokens;
 
 use std::time::Duration;
@@ -18,6 +21,7 @@ use std::time::Duration;
 use crate::{
     Json,
     answer::ErrorFormat,
+    audit::{Audit, Identifiers},
     callout::Upstream,
     identity::Identity,
     issuer::Issuer,
@@ -25,12 +29,14 @@ use crate::{
     rule::{Auth, OnError, Rule, Rules},
 };
 
+pub use effective::Effective;
 use headers::Headers;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
 use reader::{Issues, Reader, Refusal, list, string};
 pub use revocation::Revocation;
 pub use schema::schema;
+pub(crate) use secret::Secret;
 pub(crate) use tokens::Tokens;
 
 /// A configuration that has been checked.
@@ -48,6 +54,9 @@ pub struct Config {
     pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
     pub(crate) allow_preflight: bool,
+    pub(crate) audit: Audit,
+    /// [`Effective::number`].
+    pub(crate) number: u64,
     pub(crate) tokens: Tokens,
     pub(crate) strip_token: bool,
     pub(crate) identity: Identity,
@@ -60,6 +69,8 @@ pub struct Parsed {
     pub config: Config,
     /// What `compat: seed` lets pass although it is likely a mistake.
     pub warnings: Vec<Issue>,
+    /// What is in force of it.
+    pub effective: Effective,
 }
 
 /// Whose answers and whose leniency: `compat` in the configuration.
@@ -100,8 +111,23 @@ impl Config {
         let mut issues = Issues::default();
         let config = read(json, &mut issues);
         match config {
-            Some(config) if issues.errors.is_empty() => Ok(Parsed { config, warnings: issues.warnings }),
+            Some(mut config) if issues.errors.is_empty() => {
+                let effective = Effective::new(json, compat(json));
+                config.number = effective.number();
+                Ok(Parsed { config, warnings: issues.warnings, effective })
+            }
             _ => Err(ConfigErrors::new(issues.errors)),
+        }
+    }
+
+    /// Takes the secrets that the configuration names from the environment. Without this, what needs one is left out.
+    ///
+    /// # Errors
+    /// A variable that there is not, or that is too short.
+    pub fn fill_secrets(&mut self, environment: impl Fn(&str) -> Option<String>) -> Result<(), ConfigErrors> {
+        match &mut self.audit.identifiers {
+            Identifiers::Hmac(secret) => secret.fill(environment),
+            Identifiers::None | Identifiers::Plain => Ok(()),
         }
     }
 
@@ -181,6 +207,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     }
     let allow_preflight = root.word("preflight", &[("deny", false), ("allow", true)], issues);
 
+    let audit = root.object("observability", issues).map(|reader| observability::read(&reader, issues));
     let is_absent = cluster.is_none()
         && !issues
             .errors
@@ -199,6 +226,8 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         rules,
         ambiguous_paths,
         allow_preflight: allow_preflight.unwrap_or(false),
+        audit: audit.unwrap_or_default(),
+        number: 0,
         tokens,
         strip_token: headers.strip_token,
         identity: headers.identity,

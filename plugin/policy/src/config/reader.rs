@@ -187,6 +187,15 @@ impl<'a> Reader<'a> {
         self.whole(key, issues).and_then(|number| u32::try_from(number).ok())
     }
 
+    /// The part of one under `key`.
+    pub(super) fn fraction(&self, key: &'static str, issues: &mut Issues) -> Option<f64> {
+        self.optional(key, issues, |json| {
+            let Json::Number(number) = json else { return Err(Refusal::wrong_type("a number", json)) };
+            let part = number.as_f64().filter(|part| (0.0..=1.0).contains(part));
+            part.ok_or_else(|| Refusal::not_allowed(number, "a number from 0 to 1"))
+        })
+    }
+
     /// What the word under `key` stands for.
     pub(super) fn word<T: Copy>(
         &self,
@@ -224,7 +233,7 @@ impl<'a> Reader<'a> {
         issues.warnings.push(Issue { path: self.below(keys), kind });
     }
 
-    fn below(&self, keys: &[&'static str]) -> Vec<Segment> {
+    pub(super) fn below(&self, keys: &[&'static str]) -> Vec<Segment> {
         let keys = keys.iter().map(|key| Segment::Key((*key).to_owned()));
         self.path.iter().cloned().chain(keys).collect()
     }

@@ -50,6 +50,13 @@ fn value(value: &Value) -> Map<String, JsonValue> {
             ("minimum", (*range.start()).into()),
             ("maximum", (*range.end()).into()),
         ]),
+        Value::Fraction => members([("type", "number".into()), ("minimum", 0.into()), ("maximum", 1.into())]),
+        Value::Secret => members([
+            ("type", "object".into()),
+            ("properties", json!({"env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}})),
+            ("required", json!(["env"])),
+            ("additionalProperties", false.into()),
+        ]),
         Value::Flag => members([("type", "boolean".into())]),
         Value::Any => members([("type", "object".into())]),
         Value::Scalar => members([("type", json!(["string", "number", "boolean"]))]),
@@ -111,6 +118,15 @@ mod tests {
                 let allowed = vec![range.start().to_string(), range.end().to_string()];
                 (allowed, vec![(range.start() - 1).to_string(), (range.end() + 1).to_string(), "\"7\"".to_owned()])
             }
+            Value::Fraction => {
+                (["0", "0.01", "1"].map(str::to_owned).into(), ["-0.01", "1.01", "\"0.5\""].map(str::to_owned).into())
+            }
+            Value::Secret => (
+                vec![r#"{"env": "A"}"#.to_owned()],
+                ["{}", r#"{"env": "A", "value": "b"}"#, r#"{"env": "1"}"#, r#"{"env": 7}"#, "\"A\""]
+                    .map(str::to_owned)
+                    .into(),
+            ),
             Value::Any => (Vec::new(), vec!["7".to_owned()]),
             Value::Flag => (vec!["true".to_owned(), "false".to_owned()], vec!["\"true\"".to_owned()]),
             Value::Scalar => {
@@ -173,6 +189,11 @@ mod tests {
         let mut json: JsonValue = serde_json::from_str(text).unwrap();
         if let Some(members) = json.as_object_mut() {
             members.entry("cluster").or_insert("c".into());
+            if let Some(observability) = members.get_mut("observability").and_then(JsonValue::as_object_mut)
+                && observability.get("identifiers").is_some_and(|told| told == "hmac")
+            {
+                observability.insert("hmacKey".to_owned(), json!({"env": "A"}));
+            }
             if let Some(snapshot) = members.get_mut("revocation").and_then(|revocation| revocation.get_mut("snapshot"))
             {
                 revocations(snapshot);

@@ -210,3 +210,31 @@ fn only_what_issuers_have_signed_may_pass_without_the_service() {
     }
     config(&members("[]", r#""onError":"deny","rules":[{"onError":"deny"}]"#));
 }
+
+#[test]
+fn secrets_come_from_the_environment_alone() {
+    let text = r#"{"cluster":"c","observability":{"audit":"all","hmacKey":{"env":"AUDIT_KEY"}}}"#;
+    let fill = |value: Option<&str>| {
+        let filled = config(text).fill_secrets(|name| value.filter(|_| name == "AUDIT_KEY").map(str::to_owned));
+        filled.map_err(|errors| errors.to_string())
+    };
+    assert_eq!(fill(Some(&"a".repeat(32))), Ok(()));
+    for (value, expected) in [
+        (
+            None,
+            "observability.hmacKey.env: `AUDIT_KEY` is not allowed: expected a variable that the VM's environment has",
+        ),
+        (
+            Some("short"),
+            "observability.hmacKey.env: `AUDIT_KEY` is not allowed: expected a variable with 32 bytes or more",
+        ),
+    ] {
+        assert!(fill(value).is_err_and(|error| error.starts_with(expected)), "{value:?}");
+    }
+    assert_eq!(config(r#"{"cluster":"c"}"#).fill_secrets(|_| None), Ok(()));
+    let of = |keys: &str| issues(&format!(r#"{{"cluster":"c","observability":{keys}}}"#));
+    assert_eq!(of(r#"{"identifiers":"hmac"}"#).len(), 1);
+    assert_eq!(of(r#"{"hmacKey":"secret"}"#), ["observability.hmacKey: expected `{env: NAME}`, found a string"]);
+    assert_eq!(of(r#"{"hmacKey":{"env":"A-B"}}"#).len(), 1);
+    assert_eq!(of(r#"{"sampleAllow":"1%"}"#), ["observability.sampleAllow: expected a number, found a string"]);
+}

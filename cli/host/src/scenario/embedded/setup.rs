@@ -60,6 +60,7 @@ pub(super) fn config(scenario: &Scenario, follows: Profile, trace: bool) -> Gate
 
 pub(super) fn plugin(scenario: &Scenario, configuration: &[u8], module: &Module) -> Plugin {
     Plugin {
+        environment: scenario.plugin.environment.clone(),
         fail_strategy: scenario.plugin.fail_strategy.unwrap_or_default().into(),
         ..Plugin::new(module, configuration)
     }

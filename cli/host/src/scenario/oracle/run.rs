@@ -118,6 +118,7 @@ impl<'a> Run<'a> {
             module: std::path::absolute(module).map_err(io_error("find the module"))?,
             vm_id: String::new(),
             configuration: configuration.to_owned(),
+            environment: scenario.plugin.environment.clone(),
             failure_policy: match scenario.plugin.fail_strategy.unwrap_or_default() {
                 FailStrategy::Close => FailurePolicy::Closed,
                 FailStrategy::Open => FailurePolicy::Open,
