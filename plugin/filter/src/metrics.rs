@@ -1,6 +1,7 @@
-//! The plugin's metrics, defined once a VM: that they do not work is no reason to decide otherwise.
+//! The plugin's metrics, each defined when it is first needed, since a VM starts quicker so: that they do not work is no
+//! reason to decide otherwise.
 
-use std::cell::OnceCell;
+use std::cell::Cell;
 
 use gwauthz_policy::{Metric, MetricKind};
 use proxy_wasm::types::MetricType;
@@ -9,7 +10,7 @@ use crate::host;
 
 thread_local! {
     /// The host's numbers of them, by [`Metric::index`].
-    static NUMBERS: OnceCell<Vec<Option<u32>>> = const { OnceCell::new() };
+    static NUMBERS: [Cell<Option<u32>>; Metric::COUNT] = const { [const { Cell::new(None) }; Metric::COUNT] };
 }
 
 /// Counts one.
@@ -28,8 +29,11 @@ pub(crate) fn record(metric: Metric, value: u64) {
 
 fn number(metric: Metric) -> Option<u32> {
     NUMBERS.with(|numbers| {
-        let numbers = numbers.get_or_init(|| Metric::all().map(define).collect());
-        numbers.get(metric.index()).copied().flatten()
+        let number = numbers.get(metric.index())?;
+        if number.get().is_none() {
+            number.set(define(metric));
+        }
+        number.get()
     })
 }
 

@@ -3,8 +3,6 @@
 //! Envoy shows a metric `gwauthz.denied.missing_token` as the statistic `wasmcustom.gwauthz.denied.missing_token`, and at
 //! `/stats/prometheus` as `gwauthz_denied_missing_token`.
 
-use std::iter::once;
-
 use crate::{CalloutResult, Denial, PermitReason};
 
 /// A metric of the plugin.
@@ -40,13 +38,8 @@ const CALLOUT_TIME: usize = CALLOUT + CalloutResult::ALL.len();
 const CONFIGURATION: usize = CALLOUT_TIME + 1;
 
 impl Metric {
-    /// Every metric, by its [`Self::index`].
-    pub fn all() -> impl Iterator<Item = Self> {
-        let allowed = PermitReason::ALL.into_iter().map(Self::Allowed);
-        let denied = Denial::ALL.into_iter().map(Self::Denied);
-        let callouts = CalloutResult::ALL.into_iter().map(Self::Callout);
-        allowed.chain(denied).chain(callouts).chain(once(Self::CalloutTime)).chain(once(Self::Configuration))
-    }
+    /// How many there are.
+    pub const COUNT: usize = CONFIGURATION + 1;
 
     /// Its place among all.
     #[must_use]
@@ -85,18 +78,26 @@ impl Metric {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, iter::once};
 
-    use super::Metric;
+    use super::{CalloutResult, Denial, Metric, PermitReason};
+
+    fn all() -> impl Iterator<Item = Metric> {
+        let allowed = PermitReason::ALL.into_iter().map(Metric::Allowed);
+        let denied = Denial::ALL.into_iter().map(Metric::Denied);
+        let callouts = CalloutResult::ALL.into_iter().map(Metric::Callout);
+        allowed.chain(denied).chain(callouts).chain(once(Metric::CalloutTime)).chain(once(Metric::Configuration))
+    }
 
     #[test]
     fn each_has_a_place_and_a_name_of_its_own() {
-        for (place, metric) in Metric::all().enumerate() {
+        for (place, metric) in all().enumerate() {
             assert_eq!(metric.index(), place, "{metric:?}");
             let is_plain = |byte: u8| byte.is_ascii_lowercase() || b"._".contains(&byte);
             assert!(metric.name().bytes().all(is_plain), "{metric:?}");
         }
-        let names: BTreeSet<_> = Metric::all().map(Metric::name).collect();
-        assert_eq!(names.len(), Metric::all().count());
+        let names: BTreeSet<_> = all().map(Metric::name).collect();
+        assert_eq!(names.len(), all().count());
+        assert_eq!(names.len(), Metric::COUNT);
     }
 }

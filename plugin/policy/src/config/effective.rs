@@ -73,20 +73,15 @@ impl Writer {
             self.string(key.name);
             self.text.push(':');
             let told = self.text.len();
-            let default = key.default.and_then(|text| Json::parse(text.as_bytes()).ok());
-            match (find(members, key.name, self.compat), default, &key.value) {
+            match (find(members, key.name, self.compat), key.default, &key.value) {
                 (Some(json), default, _) => {
                     self.value(json, &key.value);
-                    let is_default = default.is_some_and(|default| {
-                        let mut writer = Self { text: String::new(), ..*self };
-                        writer.value(&default, &key.value);
-                        self.text.get(told..) == Some(writer.text.as_str())
-                    });
-                    if is_default && !self.is_for_log {
+                    if !self.is_for_log && default.is_some_and(|default| self.is_written(told, default, &key.value)) {
                         self.text.truncate(before);
                     }
                 }
-                (None, Some(default), _) if self.is_for_log => self.value(&default, &key.value),
+                // No default has a space in a text.
+                (None, Some(default), _) if self.is_for_log => self.text.extend(default.split(' ')),
                 (None, None, Value::Object(keys)) => self.object(&Json::Null, keys),
                 (None, ..) => self.text.truncate(before),
             }
@@ -95,6 +90,15 @@ impl Writer {
             }
         }
         self.text.push('}');
+    }
+
+    /// Whether what is written from `start` is this default of a key.
+    fn is_written(&self, start: usize, default: &str, value: &Value) -> bool {
+        let mut writer = Self { text: String::new(), ..*self };
+        if let Ok(json) = Json::parse(default.as_bytes()) {
+            writer.value(&json, value);
+        }
+        self.text.get(start..) == Some(writer.text.as_str())
     }
 
     fn json(&mut self, json: &Json) {
