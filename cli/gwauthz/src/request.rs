@@ -86,7 +86,7 @@ impl Bench {
     /// call of the plugin.
     pub(crate) fn start<W: World>(&self, services: W, trace: bool) -> Result<Gateway<W>, Failure> {
         let clock = VirtualClock::starting_at(SystemTime::now());
-        self.start_with(services, GatewayConfig { clock, trace, ..GatewayConfig::default() })
+        self.start_with(services, GatewayConfig { clock, trace, profile: true, ..GatewayConfig::default() })
     }
 
     /// Starts a gateway of this kind with the plugin.

@@ -56,7 +56,7 @@ pub(crate) fn received(sent: &HeaderMap, number: u32) -> HeaderMap {
     }
     let scheme = sent.first(b":scheme").unwrap_or(b"http");
     // Envoy's identifier is random; this one repeats, so that runs do.
-    for (name, value) in [("x-forwarded-proto", scheme), ("x-request-id", request_id(number).as_bytes())] {
+    for (name, value) in [("x-forwarded-proto", scheme), ("x-request-id", request_id(number).as_slice())] {
         if seen.first(name.as_bytes()).is_none() {
             seen.add(name, value);
         }
@@ -72,8 +72,13 @@ fn absolute_form(target: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// A version 4 UUID (RFC 9562) in form.
-fn request_id(number: u32) -> String {
-    format!("00000000-0000-4000-8000-{number:012x}")
+fn request_id(number: u32) -> [u8; 36] {
+    let mut id = *b"00000000-0000-4000-8000-000000000000";
+    let digits = (0..8).map(|place| number >> (4 * place) & 0xf);
+    for (byte, digit) in id.iter_mut().rev().zip(digits) {
+        *byte = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'0');
+    }
+    id
 }
 
 #[cfg(test)]

@@ -85,6 +85,11 @@ impl Trace {
         self.record(|| format!("[vm<-host] {module}.{function} return: {}", result_of(result)));
     }
 
+    /// Whether it is recorded what callbacks cost.
+    pub(crate) fn takes_samples(&self) -> bool {
+        self.recorder.samples.is_some()
+    }
+
     /// A callback has run.
     pub(crate) fn sample(&self, sample: Sample) {
         let Some(samples) = &self.recorder.samples else { return };

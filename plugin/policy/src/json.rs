@@ -3,6 +3,11 @@
 /// Writes `text` as it stands between quotation marks (RFC 8259, section 7), control characters of Unicode escaped too, so
 /// that a line of it is one line for whoever reads the log.
 pub(crate) fn escape_into(text: &str, into: &mut String) {
+    // Most text has nothing to escape.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        *into += text;
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' | '\\' => {

@@ -41,6 +41,14 @@ impl Metric {
     /// How many there are.
     pub const COUNT: usize = CONFIGURATION + 1;
 
+    /// Every metric, by its [`Self::index`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        let allowed = PermitReason::ALL.into_iter().map(Self::Allowed);
+        let denied = Denial::ALL.into_iter().map(Self::Denied);
+        let callouts = CalloutResult::ALL.into_iter().map(Self::Callout);
+        allowed.chain(denied).chain(callouts).chain([Self::CalloutTime, Self::Configuration])
+    }
+
     /// Its place among all.
     #[must_use]
     pub fn index(self) -> usize {
@@ -78,26 +86,19 @@ impl Metric {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, iter::once};
+    use std::collections::BTreeSet;
 
-    use super::{CalloutResult, Denial, Metric, PermitReason};
-
-    fn all() -> impl Iterator<Item = Metric> {
-        let allowed = PermitReason::ALL.into_iter().map(Metric::Allowed);
-        let denied = Denial::ALL.into_iter().map(Metric::Denied);
-        let callouts = CalloutResult::ALL.into_iter().map(Metric::Callout);
-        allowed.chain(denied).chain(callouts).chain(once(Metric::CalloutTime)).chain(once(Metric::Configuration))
-    }
+    use super::Metric;
 
     #[test]
     fn each_has_a_place_and_a_name_of_its_own() {
-        for (place, metric) in all().enumerate() {
+        for (place, metric) in Metric::all().enumerate() {
             assert_eq!(metric.index(), place, "{metric:?}");
             let is_plain = |byte: u8| byte.is_ascii_lowercase() || b"._".contains(&byte);
             assert!(metric.name().bytes().all(is_plain), "{metric:?}");
         }
-        let names: BTreeSet<_> = all().map(Metric::name).collect();
-        assert_eq!(names.len(), all().count());
+        let names: BTreeSet<_> = Metric::all().map(Metric::name).collect();
+        assert_eq!(names.len(), Metric::all().count());
         assert_eq!(names.len(), Metric::COUNT);
     }
 }

@@ -70,7 +70,9 @@ pub struct Callout {
 /// What a request cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Time in the guest, host functions included.
+    /// Time in the guest, host functions included; zero unless the gateway was started with [`GatewayConfig::profile`].
+    ///
+    /// [`GatewayConfig::profile`]: super::GatewayConfig::profile
     pub guest_time: Duration,
     /// Callbacks that ran.
     pub callbacks: u64,

@@ -25,7 +25,7 @@ const BLANK: &str = "\"…\"";
 impl Effective {
     pub(super) fn new(json: &Json, compat: Compat) -> Self {
         let write = |is_for_log| {
-            let mut writer = Writer { text: String::new(), compat, is_for_log };
+            let mut writer = Writer { text: String::with_capacity(512), compat, is_for_log };
             writer.object(json, ROOT);
             writer.text
         };
@@ -70,8 +70,9 @@ impl Writer {
             if before > start {
                 self.text.push(',');
             }
-            self.string(key.name);
-            self.text.push(':');
+            self.text += "\"";
+            self.text += key.name;
+            self.text += "\":";
             let told = self.text.len();
             match (find(members, key.name, self.compat), key.default, &key.value) {
                 (Some(json), default, _) => {
