@@ -9,28 +9,15 @@ use crate::{
 };
 
 use super::{
+    endpoint::{AUTHORITY_KEY, NO_HOST, authority},
     keys::{Key, Value, about},
-    non_empty,
     reader::{Issues, Reader, Refusal},
     resilience,
     tokens::{NAME, name},
 };
 
-/// What [`authority`] accepts.
-pub(super) const AUTHORITY: &str = r"^[0-9A-Za-z\-._~:\[\]]+$";
-/// What is missing where a cluster's name has no host.
-pub(super) const NO_HOST: &str = "a host name, since none can be taken from `cluster`";
-
 pub(super) const KEYS: &[Key] = &[
-    Key {
-        name: "authority",
-        value: Value::Text { pattern: AUTHORITY },
-        default: None,
-        about: about(
-            "The `:authority` of the request to the service. Default: the host in the cluster's name; required where that \
-                has none.",
-        ),
-    },
+    AUTHORITY_KEY,
     Key {
         name: "tokenHeader",
         value: Value::Text { pattern: NAME },
@@ -160,15 +147,6 @@ pub(super) fn upstream(top: &Top<'_>, callout: &Reader<'_>, issues: &mut Issues)
     let persistence = resilience::persistence(top.timeout, callout, issues);
     callout.finish(issues);
     (!endpoints.is_empty()).then_some(Upstream { endpoints, token_header, forward, persistence })
-}
-
-pub(super) fn authority(json: &Json) -> Result<&str, Refusal> {
-    let text = non_empty(json)?;
-    if Endpoint::is_authority(text) {
-        Ok(text)
-    } else {
-        Err(Refusal::not_allowed(text, "a host name, with a port if need be"))
-    }
 }
 
 fn headers(json: &Json) -> Result<Vec<String>, Refusal> {

@@ -11,10 +11,9 @@ use crate::{
 };
 
 use super::{
-    IssueKind,
-    callout::{AUTHORITY, NO_HOST, authority},
-    claims,
-    keys::{Key, NON_EMPTY, PATH, Value, about},
+    IssueKind, claims,
+    endpoint::{AUTHORITY_KEY, NO_HOST, authority, cluster_key, path_key},
+    keys::{Key, NON_EMPTY, Value, about},
     non_empty, path,
     reader::{Issues, Reader, Refusal, list, string},
 };
@@ -97,26 +96,9 @@ const JWKS: &[Key] = &[
             "A JWK Set (RFC 7517): `{keys: […]}`. Keys for encryption, private and unknown ones are left out.",
         ),
     },
-    Key {
-        name: "cluster",
-        value: Value::Text { pattern: NON_EMPTY },
-        default: None,
-        about: about("The Envoy cluster that serves the JWK Set; TLS is the cluster's business."),
-    },
-    Key {
-        name: "path",
-        value: Value::Text { pattern: PATH },
-        default: Some(r#""/.well-known/jwks.json""#),
-        about: about("Where in `cluster` it is."),
-    },
-    Key {
-        name: "authority",
-        value: Value::Text { pattern: AUTHORITY },
-        default: None,
-        about: about(
-            "The `:authority` of the request for it. Default: the host in the cluster's name; required where that has none.",
-        ),
-    },
+    cluster_key("The Envoy cluster that serves the JWK Set; TLS is the cluster's business."),
+    path_key(Some(r#""/.well-known/jwks.json""#), "Where in `cluster` it is."),
+    AUTHORITY_KEY,
     Key {
         name: "refresh",
         value: Value::Duration(Duration::from_secs(10)..=Duration::from_secs(24 * 60 * 60)),

@@ -3,6 +3,7 @@
 mod callout;
 mod claims;
 mod effective;
+mod endpoint;
 mod headers;
 mod issue;
 mod issuers;

@@ -9,32 +9,15 @@ use crate::{
 
 use super::{
     callout,
-    keys::{Key, NON_EMPTY, PATH, Value, about},
-    non_empty, path,
+    endpoint::{self, AUTHORITY_KEY, cluster_key, path_key},
+    keys::{Key, Value, about},
     reader::{Issues, Reader, Refusal, list, whole_in},
 };
 
 pub(super) const FALLBACK: &[Key] = &[
-    Key {
-        name: "cluster",
-        value: Value::Text { pattern: NON_EMPTY },
-        default: None,
-        about: about("Required. The Envoy cluster of the service."),
-    },
-    Key {
-        name: "path",
-        value: Value::Text { pattern: PATH },
-        default: None,
-        about: about("The path at which it is asked. Default: `authorizeUrl`."),
-    },
-    Key {
-        name: "authority",
-        value: Value::Text { pattern: callout::AUTHORITY },
-        default: None,
-        about: about(
-            "The `:authority` of the request to it. Default: the host in the cluster's name; required where that has none.",
-        ),
-    },
+    cluster_key("Required. The Envoy cluster of the service."),
+    path_key(None, "The path at which it is asked. Default: `authorizeUrl`."),
+    AUTHORITY_KEY,
 ];
 
 pub(super) const RETRY: &[Key] = &[
@@ -120,17 +103,13 @@ pub(super) fn endpoints(
     }
     let mut endpoints: Vec<_> = first.into_iter().collect();
     for reader in &written {
-        let cluster = reader.required("cluster", "the name of the service's Envoy cluster", issues, non_empty);
-        let at = reader.optional("path", issues, path).unwrap_or(top.path);
-        let authority = reader.optional("authority", issues, callout::authority);
+        let endpoint = endpoint::read(reader, top.path, issues);
         reader.finish(issues);
-        let Some(cluster) = cluster else { continue };
-        match Endpoint::new(cluster, authority, at) {
+        match endpoint {
             Some(endpoint) if endpoints.contains(&endpoint) => {
                 reader.refuse_whole(Refusal::not_allowed("the same service again", "each service once"), issues);
             }
-            Some(endpoint) => endpoints.push(endpoint),
-            None => reader.missing(&["authority"], callout::NO_HOST, issues),
+            endpoint => endpoints.extend(endpoint),
         }
     }
     endpoints

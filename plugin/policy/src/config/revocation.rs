@@ -8,9 +8,9 @@ use crate::{
 };
 
 use super::{
-    callout::{AUTHORITY, NO_HOST, authority},
-    keys::{Key, NON_EMPTY, PATH, Value, about},
-    non_empty, path,
+    endpoint::{self, AUTHORITY_KEY, cluster_key, path_key},
+    keys::{Key, NON_EMPTY, Value, about},
+    non_empty,
     reader::{Issues, Reader, Refusal, non_empty_list},
 };
 
@@ -46,26 +46,9 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 const SNAPSHOT: &[Key] = &[
-    Key {
-        name: "cluster",
-        value: Value::Text { pattern: NON_EMPTY },
-        default: None,
-        about: about("Required. The Envoy cluster of the service."),
-    },
-    Key {
-        name: "path",
-        value: Value::Text { pattern: PATH },
-        default: Some(r#""/revocations""#),
-        about: about("Where in `cluster` the snapshot is, with a query if need be."),
-    },
-    Key {
-        name: "authority",
-        value: Value::Text { pattern: AUTHORITY },
-        default: None,
-        about: about(
-            "The `:authority` of the request for it. Default: the host in the cluster's name; required where that has none.",
-        ),
-    },
+    cluster_key("Required. The Envoy cluster of the service."),
+    path_key(Some(r#""/revocations""#), "Where in `cluster` the snapshot is, with a query if need be."),
+    AUTHORITY_KEY,
     Key {
         name: "every",
         value: Value::Duration(Duration::from_secs(1)..=Duration::from_secs(60 * 60)),
@@ -132,9 +115,7 @@ pub(super) fn read(
 
 /// `None` only where `issues` then holds an error.
 fn settings(snapshot: &Reader<'_>, claims: Vec<String>, confirmable: bool, issues: &mut Issues) -> Option<Settings> {
-    let cluster = snapshot.required("cluster", "the Envoy cluster that serves it", issues, non_empty);
-    let path = snapshot.optional("path", issues, path).unwrap_or(DEFAULT_PATH);
-    let given = snapshot.optional("authority", issues, authority);
+    let endpoint = endpoint::read(snapshot, DEFAULT_PATH, issues);
     let every = snapshot.duration("every", issues).unwrap_or(DEFAULT_EVERY);
     let max_stale = snapshot.duration("maxStale", issues).unwrap_or(DEFAULT_MAX_STALE);
     let on_stale = snapshot.word("onStale", &[("deny", OnStale::Deny), ("callout", OnStale::Callout)], issues);
@@ -151,21 +132,8 @@ fn settings(snapshot: &Reader<'_>, claims: Vec<String>, confirmable: bool, issue
             issues,
         );
     }
-    let cluster = cluster?;
-    let Some(authority) = given.or(Endpoint::host_of(cluster)) else {
-        snapshot.missing(&["authority"], NO_HOST, issues);
-        return None;
-    };
-    Some(Settings {
-        cluster: cluster.to_owned(),
-        authority: authority.to_owned(),
-        path: path.to_owned(),
-        every,
-        max_stale,
-        on_stale,
-        claims,
-        confirmable,
-    })
+    let Endpoint { cluster, authority, path } = endpoint?;
+    Some(Settings { cluster, authority, path, every, max_stale, on_stale, claims, confirmable })
 }
 
 #[cfg(test)]
