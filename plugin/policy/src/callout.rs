@@ -6,7 +6,9 @@ mod retry;
 
 use std::time::Duration;
 
-use crate::{Denial, Request, endpoint::Endpoint, permit::PermitReason, token::Token};
+use sha2::{Digest as _, Sha256};
+
+use crate::{Denial, Request, endpoint::Endpoint, permit::PermitReason, recent::Digest, token::Token};
 
 pub(crate) use attempts::{Attempts, Health, Next, Persistence};
 pub(crate) use breaker::BreakerLimits;
@@ -82,6 +84,20 @@ impl Upstream {
 /// Holds the client's token: not to be logged.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Question(Vec<(String, String)>);
+
+impl Question {
+    /// Of all that the service gets to know, the token included.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut hasher = Sha256::new();
+        for (name, value) in &self.0 {
+            for text in [name, value] {
+                hasher.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+                hasher.update(text);
+            }
+        }
+        hasher.finalize().into()
+    }
+}
 
 impl std::fmt::Debug for Question {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

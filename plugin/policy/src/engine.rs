@@ -12,6 +12,7 @@ use crate::{
     Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
     audit::{Decision, Record, Sampler},
     callout::Health,
+    decisions::{Decisions, Keepable},
     denial::Obstacle,
     fetch::{Fetch, FetchId, FetchReply},
     issuer::Verifier,
@@ -31,6 +32,8 @@ pub struct Engine {
     verifier: Verifier,
     /// Absent where revocations are not learnt of in advance.
     revocations: Option<SnapshotState>,
+    /// Absent where the service's word is not kept.
+    decisions: Option<Decisions>,
     waiting: Waiting,
     health: Health,
     sampler: Sampler,
@@ -75,6 +78,8 @@ pub struct Exchange {
     asking: Option<Asking>,
     /// When it is put again.
     asks_again: Option<SystemTime>,
+    /// What its answer is kept as.
+    keepable: Option<Keepable>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -94,7 +99,16 @@ impl Engine {
         let verifier = Verifier::new(mem::take(&mut config.issuers), config.tokens.max_failures);
         let revocations = config.revocation.snapshot.take().map(SnapshotState::new);
         let health = Health::new(config.upstream.as_ref().map_or(0, |upstream| upstream.endpoints.len()));
-        Self { config, verifier, revocations, waiting: Waiting::default(), health, sampler: Sampler::default() }
+        let decisions = Decisions::new(config.cache);
+        Self {
+            config,
+            verifier,
+            revocations,
+            decisions,
+            waiting: Waiting::default(),
+            health,
+            sampler: Sampler::default(),
+        }
     }
 
     /// When [`Self::handle_tick`] is to be called next; `None`: whenever something has been waited for, or never.
@@ -156,6 +170,7 @@ impl Exchange {
             to_grpc: false,
             asking: None,
             asks_again: None,
+            keepable: None,
         }
     }
 
@@ -191,14 +206,20 @@ impl Exchange {
         if self.state != State::AwaitingReply {
             return None;
         }
-        let Engine { config, waiting, health, .. } = engine;
+        let Engine { config, decisions, waiting, health, .. } = engine;
         let asked = match (&mut self.asking, &config.upstream) {
             (Some(asking), Some(upstream)) => asking.handle_reply(reply, upstream, health, now),
             _ => None,
         };
         let decision = match asked {
             Some(asked) => self.asked(asked, waiting),
-            None => reply.verdict().map(|reason| self.allow(reason)),
+            None => {
+                let verdict = reply.verdict();
+                if let (Some(decisions), Some(asked)) = (decisions, self.keepable.take()) {
+                    decisions.keep(asked, verdict, now);
+                }
+                verdict.map(|reason| self.allow(reason))
+            }
         };
         if matches!(decision, Ok(Step::Callout(_))) {
             self.asked = Some(now);
@@ -254,7 +275,7 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, revocations, waiting, health, .. } = engine;
+        let Engine { config, verifier, revocations, decisions, waiting, health, .. } = engine;
         self.record = config.audit.record(request);
         // What clients may not say.
         self.mutations = config.identity.removals(request);
@@ -310,6 +331,13 @@ impl Exchange {
         token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
         let question = upstream.question(&token, request, path.unwrap_or_default())?;
+        if let Some(decisions) = decisions {
+            let asked = Keepable { question: question.digest(), expires: token.expires() };
+            if let Some(verdict) = decisions.get(&asked.question, now) {
+                return Ok(verdict.map(|reason| self.allow(reason))?);
+            }
+            self.keepable = Some(asked);
+        }
         // What may be revoked does not pass because nobody can tell.
         let on_error = if verdict.is_some() { OnError::Deny } else { on_error };
         let (asking, asked) = Asking::begin(question, on_error, upstream, health, now);

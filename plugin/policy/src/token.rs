@@ -77,6 +77,12 @@ impl<'a> Token<'a> {
         })
     }
 
+    /// When it expires; `None` where it does not say, or never does.
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        let seconds = self.numeric_date("exp").ok().flatten()?;
+        UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+    }
+
     /// Seconds from `iat` to `exp`; `None` where one of them is missing.
     pub(crate) fn lifetime(&self) -> Result<Option<f64>, Denial> {
         Ok(self.numeric_date("exp")?.zip(self.numeric_date("iat")?).map(|(expires, issued)| expires - issued))

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{callout, headers, issuers, observability, revocation, rules, tokens};
+use super::{cache, callout, headers, issuers, observability, revocation, rules, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -158,6 +158,15 @@ pub const ROOT: &[Key] = &[
         value: Value::Object(revocation::KEYS),
         default: None,
         about: about("How the plugin learns which tokens are revoked, without asking about each."),
+    },
+    Key {
+        name: "cache",
+        value: Value::Object(cache::KEYS),
+        default: None,
+        about: about(
+            "How long each worker keeps the authorization service's word, for requests of which the service is told the same: \
+                `callout.forward` makes requests different by what it tells. That the service is unavailable is never kept.",
+        ),
     },
     Key {
         name: "paths",

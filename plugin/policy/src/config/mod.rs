@@ -1,5 +1,6 @@
 //! The plugin's configuration: one typed schema for the plugin and the linter.
 
+mod cache;
 mod callout;
 mod claims;
 mod effective;
@@ -24,6 +25,7 @@ use crate::{
     answer::ErrorFormat,
     audit::{Audit, Identifiers},
     callout::Upstream,
+    decisions::CacheLimits,
     identity::Identity,
     issuer::Issuer,
     path::{AmbiguousPaths, PathPattern},
@@ -51,6 +53,8 @@ pub struct Config {
     pub(crate) issuers: Vec<Issuer>,
     /// How revocations are learnt of.
     pub(crate) revocation: Revocation,
+    /// How long the service's word is kept.
+    pub(crate) cache: CacheLimits,
     /// `bypassPaths` in front.
     pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
@@ -173,6 +177,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let written = root.objects("issuers", issues).unwrap_or_default();
     let issuers = issuers::read(&written, timeout, issues);
     let revocation = revocation::read(&root, &written, cluster, issues);
+    let cache = cache::read(&root, cluster, revocation.max_lag, issues);
     let mut ambiguous_paths = None;
     if let Some(paths) = root.object("paths", issues) {
         ambiguous_paths = paths.word(
@@ -224,6 +229,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         timeout,
         issuers,
         revocation,
+        cache,
         rules,
         ambiguous_paths,
         allow_preflight: allow_preflight.unwrap_or(false),
