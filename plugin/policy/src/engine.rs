@@ -1,6 +1,7 @@
-//! The order of decisions: one step a stage.
+//! The engine: what decides about requests, and what they share.
 
 mod asking;
+mod exchange;
 mod waiting;
 
 use std::{
@@ -9,20 +10,16 @@ use std::{
 };
 
 use crate::{
-    Answer, Callout, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
-    audit::{Decision, Record, Sampler},
+    Answer, Callout, Config, Permit,
+    audit::Sampler,
     callout::Health,
-    decisions::{Decisions, Keepable},
-    denial::Obstacle,
+    decisions::Decisions,
     fetch::{Fetch, FetchId, FetchReply},
     issuer::Verifier,
-    revocation::{SnapshotState, Verdict},
-    rule::{OnError, Ruling, Target},
-    source::{self, TokenSource},
-    token::Token,
+    revocation::SnapshotState,
 };
 
-use asking::{Asked, Asking};
+pub use exchange::Exchange;
 use waiting::Waiting;
 
 /// The engine of one configuration in one VM: what the requests that arrive under it share.
@@ -39,9 +36,6 @@ pub struct Engine {
     sampler: Sampler,
 }
 
-/// How far clocks may be apart where no issuer says so (RFC 7519, section 4.1.4: "usually no more than a few minutes").
-const CLOCK_SKEW: Duration = Duration::from_secs(30);
-
 /// What the caller is to do next with a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
@@ -53,43 +47,6 @@ pub enum Step {
     Callout(Callout),
     /// Hold it until [`Engine::take_woken`] names it, and hand its headers to [`Exchange::handle_request`] again.
     Wait,
-}
-
-/// One request from its headers to its decision.
-#[derive(Debug)]
-pub struct Exchange {
-    stream: u32,
-    state: State,
-    /// Until when it may wait, once it does.
-    deadline: Option<SystemTime>,
-    /// What is to be changed of the request once it is allowed.
-    mutations: Vec<HeaderMutation>,
-    /// What the upstream is told of the token, once somebody has vouched for it.
-    identity: Vec<HeaderMutation>,
-    /// The answer once the service has allowed a token that does not meet what the rules require.
-    unmet: Option<Answer>,
-    /// When the callout was asked for.
-    asked: Option<SystemTime>,
-    /// What the audit is to tell of it.
-    record: Option<Record>,
-    /// Whether the client speaks gRPC; known once the request is not simply allowed.
-    to_grpc: bool,
-    /// The question to the service, once it has been put.
-    asking: Option<Asking>,
-    /// When it is put again.
-    asks_again: Option<SystemTime>,
-    /// What its answer is kept as.
-    keepable: Option<Keepable>,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    New,
-    Waiting,
-    AwaitingReply,
-    Allowed,
-    Denied,
 }
 
 impl Engine {
@@ -152,287 +109,6 @@ impl Engine {
     pub fn take_woken(&mut self) -> Vec<u32> {
         self.waiting.take_woken()
     }
-}
-
-impl Exchange {
-    /// A request; `stream` is the caller's number of it, which no other has as long as it lasts.
-    #[must_use]
-    pub fn new(stream: u32) -> Self {
-        Self {
-            stream,
-            state: State::New,
-            deadline: None,
-            mutations: Vec::new(),
-            identity: Vec::new(),
-            unmet: None,
-            asked: None,
-            record: None,
-            to_grpc: false,
-            asking: None,
-            asks_again: None,
-            keepable: None,
-        }
-    }
-
-    /// The request's headers have arrived, or it has waited for long enough.
-    ///
-    /// `None` once the request has been handled: it is answered once.
-    pub fn handle_request(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Option<Step> {
-        if !matches!(self.state, State::New | State::Waiting) {
-            return None;
-        }
-        let decision = match self.asks_again {
-            Some(until) => self.ask_again(engine, until, now),
-            None => self.decide(engine, request, now).or_else(|obstacle| self.wait(engine, obstacle, now)),
-        };
-        if !matches!(decision, Ok(Step::Continue(_))) {
-            self.to_grpc = request.is_grpc();
-        }
-        if matches!(decision, Ok(Step::Callout(_))) {
-            self.asked = Some(now);
-        }
-        Some(self.settle(engine, decision))
-    }
-
-    /// The callout that was asked for has been replied to.
-    ///
-    /// `None` where none is awaited: a decision stands.
-    pub fn handle_callout_reply(
-        &mut self,
-        engine: &mut Engine,
-        reply: CalloutReply<'_>,
-        now: SystemTime,
-    ) -> Option<Step> {
-        if self.state != State::AwaitingReply {
-            return None;
-        }
-        let Engine { config, decisions, waiting, health, .. } = engine;
-        let asked = match (&mut self.asking, &config.upstream) {
-            (Some(asking), Some(upstream)) => asking.handle_reply(reply, upstream, health, now),
-            _ => None,
-        };
-        let decision = match asked {
-            Some(asked) => self.asked(asked, waiting),
-            None => {
-                let verdict = reply.verdict();
-                if let (Some(decisions), Some(asked)) = (decisions, self.keepable.take()) {
-                    decisions.keep(asked, verdict, now);
-                }
-                verdict.map(|reason| self.allow(reason))
-            }
-        };
-        if matches!(decision, Ok(Step::Callout(_))) {
-            self.asked = Some(now);
-        }
-        Some(self.settle(engine, decision))
-    }
-
-    /// How long the callout has taken, once: since it was asked for.
-    pub fn take_callout_time(&mut self, now: SystemTime) -> Option<Duration> {
-        now.duration_since(self.asked.take()?).ok()
-    }
-
-    /// What the audit tells of a request that was let through, once.
-    pub fn audit_permit(&mut self, engine: &mut Engine, permit: &Permit) -> Option<String> {
-        self.audit(engine, &Decision::Allowed(permit))
-    }
-
-    /// What the audit tells of a request that was answered, once.
-    pub fn audit_answer(&mut self, engine: &mut Engine, answer: &Answer) -> Option<String> {
-        self.audit(engine, &Decision::Denied(answer))
-    }
-
-    fn audit(&mut self, engine: &mut Engine, decision: &Decision<'_>) -> Option<String> {
-        let record = self.record.take()?;
-        engine.config.audit.line(&record, decision, engine.config.number, &mut engine.sampler)
-    }
-
-    /// The request is over, decided or not.
-    pub fn handle_end(&mut self, engine: &mut Engine) {
-        if self.state == State::Waiting {
-            engine.waiting.remove(self.stream);
-        }
-    }
-
-    /// The gateway did not change the request as its permit says: the permit is void.
-    ///
-    /// `None` where there was none.
-    pub fn handle_refused_change(&mut self, engine: &Engine) -> Option<Answer> {
-        match self.state {
-            State::Allowed => {
-                self.state = State::Denied;
-                Some(Answer::new(Denial::GatewayFailure, &[], engine.config.errors, self.to_grpc))
-            }
-            State::New | State::Waiting | State::AwaitingReply | State::Denied => None,
-        }
-    }
-
-    /// Whether the request has been allowed: until then nothing of it may pass.
-    #[must_use]
-    pub fn is_allowed(&self) -> bool {
-        self.state == State::Allowed
-    }
-
-    /// From the headers to a permit, a denial or a question.
-    fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, revocations, decisions, waiting, health, .. } = engine;
-        self.record = config.audit.record(request);
-        // What clients may not say.
-        self.mutations = config.identity.removals(request);
-        // Rules.
-        let (requirements, on_error) = match ruling(config, request)? {
-            Ruling::Open(reason) => return Ok(Step::Continue(self.permit(reason))),
-            Ruling::Protected(requirements, on_error) => (requirements, on_error),
-        };
-        // The token and its form.
-        let found = source::find(request, &config.tokens.sources)?;
-        let token = Token::read(found.text, config.tokens.max_bytes)?;
-        // Signature, time and claims.
-        let is_verified = !verifier.is_empty();
-        if is_verified {
-            verifier.verify(&token, request, now)?;
-        } else {
-            token.check_time(now, CLOCK_SKEW)?;
-        }
-        if let Some(record) = &mut self.record {
-            record.add_claims(token.claims());
-        }
-        // Revocation.
-        let verdict = revocations.as_ref().map(|revocations| self.verdict(revocations, &token, now)).transpose()?;
-        // What the rules require.
-        let unmet = requirements.iter().find_map(|requirement| {
-            let denial = requirement.check(token.claims(), &config.tokens.roles_claim).err()?;
-            Some(Answer::new(denial, &requirement.scopes, config.errors, request.is_grpc()))
-        });
-        // What the upstream is to be told.
-        let unmet = unmet.or_else(|| match config.identity.headers(token.claims()) {
-            Ok(headers) => {
-                self.identity = headers;
-                None
-            }
-            Err(denial) => Some(Answer::new(denial, &[], config.errors, request.is_grpc())),
-        });
-        match unmet {
-            // What a trusted issuer has signed needs nobody's word.
-            Some(answer) if is_verified => return Ok(Step::Deny(answer)),
-            unmet => self.unmet = unmet,
-        }
-        // Paths are logged everywhere.
-        if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
-            self.mutations.push(found.source.removal(request));
-        }
-        // The service's word.
-        let upstream = match (&config.upstream, verdict) {
-            (Some(upstream), None | Some(Verdict::Ask)) => upstream,
-            // What cannot be looked up, and nobody can be asked about.
-            (None, Some(Verdict::Ask)) => return Err(Denial::MissingClaim.into()),
-            (None, None) | (_, Some(_)) => return Ok(self.allow(PermitReason::Verified)),
-        };
-        token.check_identifier()?;
-        let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
-        let question = upstream.question(&token, request, path.unwrap_or_default())?;
-        if let Some(decisions) = decisions {
-            let asked = Keepable { question: question.digest(), expires: token.expires() };
-            if let Some(verdict) = decisions.get(&asked.question, now) {
-                return Ok(verdict.map(|reason| self.allow(reason))?);
-            }
-            self.keepable = Some(asked);
-        }
-        // What may be revoked does not pass because nobody can tell.
-        let on_error = if verdict.is_some() { OnError::Deny } else { on_error };
-        let (asking, asked) = Asking::begin(question, on_error, upstream, health, now);
-        self.asking = Some(asking);
-        Ok(self.asked(asked, waiting)?)
-    }
-
-    /// Waits for what may take an obstacle away, unless the request has waited for long enough.
-    fn wait(&mut self, engine: &mut Engine, obstacle: Obstacle, now: SystemTime) -> Result<Step, Denial> {
-        let denial = match obstacle {
-            Obstacle::Lasting(denial) => return Err(denial),
-            Obstacle::Passing(denial) => denial,
-        };
-        let deadline = *self.deadline.get_or_insert(now + engine.config.timeout);
-        if now >= deadline {
-            return Err(denial);
-        }
-        engine.waiting.add(self.stream, deadline);
-        Ok(Step::Wait)
-    }
-
-    /// Puts the question again, if it is time for that.
-    fn ask_again(&mut self, engine: &mut Engine, until: SystemTime, now: SystemTime) -> Result<Step, Denial> {
-        let Engine { config, waiting, health, .. } = engine;
-        let asked = match (&mut self.asking, &config.upstream) {
-            // Whoever waits is woken by whatever comes for anybody.
-            _ if now < until => Asked::Until(until),
-            (Some(asking), Some(upstream)) => asking.handle_time(upstream, health, now),
-            _ => Asked::Denied(Denial::ServiceUnavailable),
-        };
-        self.asked(asked, waiting)
-    }
-
-    fn asked(&mut self, asked: Asked, waiting: &mut Waiting) -> Result<Step, Denial> {
-        self.asks_again = None;
-        match asked {
-            Asked::Callout(callout) => Ok(Step::Callout(callout)),
-            Asked::Until(until) => {
-                waiting.add(self.stream, until);
-                self.asks_again = Some(until);
-                Ok(Step::Wait)
-            }
-            Asked::FailOpen => Ok(self.allow(PermitReason::FailOpen)),
-            Asked::Denied(denial) => Err(denial),
-        }
-    }
-
-    /// Lets the request pass, unless its token lacks what the rules require: without issuers nobody has verified that before.
-    fn allow(&mut self, reason: PermitReason) -> Step {
-        match self.unmet.take() {
-            Some(answer) => Step::Deny(answer),
-            None => Step::Continue(self.permit(reason)),
-        }
-    }
-
-    /// What is known of the token's revocation: that it is clear, or that the service is to be asked.
-    fn verdict(&self, revocations: &SnapshotState, token: &Token<'_>, now: SystemTime) -> Result<Verdict, Obstacle> {
-        let has_waited = self.deadline.is_some_and(|deadline| now >= deadline);
-        if revocations.snapshot().is_none() && !has_waited {
-            return Err(Obstacle::Passing(Denial::RevocationsUnavailable));
-        }
-        match revocations.verdict(token.claims(), now) {
-            Verdict::Revoked => Err(Denial::RevokedToken.into()),
-            Verdict::Stale => Err(Denial::RevocationsUnavailable.into()),
-            verdict @ (Verdict::Clear | Verdict::Ask) => Ok(verdict),
-        }
-    }
-
-    fn permit(&mut self, reason: PermitReason) -> Permit {
-        let mut mutations = mem::take(&mut self.mutations);
-        if reason.vouches_for_claims() {
-            mutations.append(&mut self.identity);
-        }
-        Permit::new(reason, mutations)
-    }
-
-    fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {
-        let answer = |denial| Answer::new(denial, &[], engine.config.errors, self.to_grpc);
-        let step = decision.unwrap_or_else(|denial| Step::Deny(answer(denial)));
-        self.state = match step {
-            Step::Continue(_) => State::Allowed,
-            Step::Deny(_) => State::Denied,
-            Step::Callout(_) => State::AwaitingReply,
-            Step::Wait => State::Waiting,
-        };
-        step
-    }
-}
-
-/// What the rules say.
-fn ruling<'a>(config: &'a Config, request: Request<'_>) -> Result<Ruling<'a>, Denial> {
-    let target = Target::read(request);
-    let ruling = config.rules.ruling(&target, config.ambiguous_paths)?;
-    let is_preflight = config.allow_preflight && target.is_preflight();
-    Ok(if is_preflight { Ruling::Open(PermitReason::Preflight) } else { ruling })
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use crate::decisions::CacheLimits;
 
 use super::{
     keys::{Key, Value, about},
-    reader::{Issues, Reader, Refusal},
+    reader::{Issues, Reader},
+    values::Refusal,
 };
 
 pub(super) const KEYS: &[Key] = &[

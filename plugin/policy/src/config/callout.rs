@@ -11,9 +11,10 @@ use crate::{
 use super::{
     endpoint::{AUTHORITY_KEY, NO_HOST, authority},
     keys::{Key, Value, about},
-    reader::{Issues, Reader, Refusal},
+    reader::{Issues, Reader},
     resilience,
     tokens::{NAME, name},
+    values::Refusal,
 };
 
 pub(super) const KEYS: &[Key] = &[

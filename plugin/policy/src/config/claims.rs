@@ -7,7 +7,8 @@ use crate::{
 
 use super::{
     keys::{Key, Value, about},
-    reader::{Issues, Reader, Refusal, non_empty_list},
+    reader::{Issues, Reader},
+    values::{Refusal, non_empty_list},
 };
 
 /// The keys of a condition on a claim.

@@ -5,7 +5,8 @@ use crate::{Json, endpoint::Endpoint};
 use super::{
     keys::{Key, NON_EMPTY, PATH, Value, about},
     non_empty, path,
-    reader::{Issues, Reader, Refusal},
+    reader::{Issues, Reader},
+    values::Refusal,
 };
 
 /// The Envoy cluster.

@@ -12,8 +12,9 @@ use super::{
     callout::RESERVED,
     keys::{Key, NON_EMPTY, Value, about},
     non_empty,
-    reader::{Issues, Reader, Refusal},
+    reader::{Issues, Reader},
     tokens::{NAME, named},
+    values::Refusal,
 };
 
 /// What is changed of a request.

@@ -15,7 +15,8 @@ use super::{
     endpoint::{AUTHORITY_KEY, NO_HOST, authority, cluster_key, path_key},
     keys::{Key, NON_EMPTY, Value, about},
     non_empty, path,
-    reader::{Issues, Reader, Refusal, list, string},
+    reader::{Issues, Reader},
+    values::{Refusal, list, string},
 };
 
 /// The usual bound of a clock's error (RFC 7519, section 4.1.4: "usually no more than a few minutes").

@@ -17,6 +17,7 @@ mod rules;
 mod schema;
 mod secret;
 mod tokens;
+mod values;
 
 use std::time::Duration;
 
@@ -36,11 +37,12 @@ pub use effective::Effective;
 use headers::Headers;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
 pub use keys::{Key, LONGEST_LIST, ROOT as KEYS, Value};
-use reader::{Issues, Reader, Refusal, list, string};
+use reader::{Issues, Reader};
 pub use revocation::Revocation;
 pub use schema::schema;
 pub(crate) use secret::Secret;
 pub(crate) use tokens::Tokens;
+use values::{Refusal, list, string};
 
 /// A configuration that has been checked.
 #[derive(Clone, Debug)]

@@ -11,7 +11,8 @@ use super::{
     callout,
     endpoint::{self, AUTHORITY_KEY, cluster_key, path_key},
     keys::{Key, Value, about},
-    reader::{Issues, Reader, Refusal, list, whole_in},
+    reader::{Issues, Reader},
+    values::{Refusal, list, whole_in},
 };
 
 pub(super) const FALLBACK: &[Key] = &[

@@ -11,7 +11,8 @@ use super::{
     endpoint::{self, AUTHORITY_KEY, cluster_key, path_key},
     keys::{Key, NON_EMPTY, Value, about},
     non_empty,
-    reader::{Issues, Reader, Refusal, non_empty_list},
+    reader::{Issues, Reader},
+    values::{Refusal, non_empty_list},
 };
 
 pub(super) const KEYS: &[Key] = &[

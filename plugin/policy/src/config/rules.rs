@@ -12,7 +12,8 @@ use super::{
     claims,
     keys::{Key, Value, about},
     non_empty,
-    reader::{Issues, Reader, Refusal, non_empty_list, string},
+    reader::{Issues, Reader},
+    values::{Refusal, non_empty_list, string},
 };
 
 pub(super) const KEYS: &[Key] = &[

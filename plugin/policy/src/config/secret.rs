@@ -7,7 +7,8 @@ use crate::Json;
 
 use super::{
     issue::{ConfigErrors, Issue, IssueKind, Segment},
-    reader::{Issues, Reader, Refusal},
+    reader::{Issues, Reader},
+    values::Refusal,
 };
 
 /// A secret. Its `Debug` tells its name alone.

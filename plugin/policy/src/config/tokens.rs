@@ -5,7 +5,8 @@ use crate::{Json, source::TokenSource};
 use super::{
     keys::{Key, Value, about},
     non_empty,
-    reader::{Issues, Reader, Refusal, non_empty_list, string},
+    reader::{Issues, Reader},
+    values::{Refusal, non_empty_list, string},
 };
 
 /// What is taken for a token.
