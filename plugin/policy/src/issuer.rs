@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::{
     Callout, Denial, Request,
+    config::Secret,
     denial::Obstacle,
     fetch::FetchReply,
     jwk::JwkSet,
@@ -47,6 +48,8 @@ pub(crate) enum KeySource {
     Inline(JwkSet),
     /// They are fetched.
     Remote(JwksSource),
+    /// The issuer signs with a secret that it shares with the gateway.
+    Secret(Secret),
 }
 
 /// The trusted issuers, what is known of their keys, and the tokens that these have verified.
@@ -59,7 +62,8 @@ pub(crate) struct Verifier {
 
 #[derive(Debug)]
 enum Keys {
-    Fixed(JwkSet),
+    /// Absent where a secret is: nobody is let in.
+    Fixed(Option<JwkSet>),
     Remote(RemoteKeys),
 }
 
@@ -68,7 +72,10 @@ impl Verifier {
     pub(crate) fn new(issuers: Vec<Issuer>, failures: u32) -> Self {
         let with_keys = |issuer: Issuer| {
             let keys = match &issuer.keys {
-                KeySource::Inline(set) => Keys::Fixed(set.clone()),
+                KeySource::Inline(set) => Keys::Fixed(Some(set.clone())),
+                KeySource::Secret(secret) => {
+                    Keys::Fixed(secret.value().and_then(|secret| JwkSet::of_secret(secret).ok()))
+                }
                 KeySource::Remote(source) => Keys::Remote(RemoteKeys::new(source.clone())),
             };
             (issuer, keys)
@@ -157,7 +164,7 @@ impl Verifier {
 impl Keys {
     fn set(&self, now: SystemTime) -> Option<&JwkSet> {
         match self {
-            Self::Fixed(set) => Some(set),
+            Self::Fixed(set) => set.as_ref(),
             Self::Remote(keys) => keys.set(now),
         }
     }

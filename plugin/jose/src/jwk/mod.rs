@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{
     Json, NotAnObject,
-    jws::{Algorithm, VerifyingKey},
+    jws::{Algorithm, KeyError, VerifyingKey},
 };
 
 pub use key::JwkError;
@@ -78,6 +78,16 @@ impl JwkSet {
             }
         }
         if set.keys.is_empty() { Err(JwkSetError::NoUsableKey(set.left_out)) } else { Ok(set) }
+    }
+
+    /// A set of one secret, for HS256 alone; it fits any `kid`. No JSON text makes one.
+    ///
+    /// # Errors
+    /// A secret of less than 32 bytes (RFC 7518, section 3.2).
+    pub fn of_secret(secret: &[u8]) -> Result<Self, KeyError> {
+        let key = VerifyingKey::secret(secret)?;
+        // Nobody compares a secret by its thumbprint.
+        Ok(Self { keys: vec![Jwk { kid: None, thumbprint: [0; 32], key }], left_out: Vec::new() })
     }
 
     /// Keeps what a token relies on: a `kid` and an algorithm name one key at most, the first of the set.

@@ -16,6 +16,7 @@ use super::{
     keys::{Key, NON_EMPTY, Value, about},
     non_empty, path,
     reader::{Issues, Reader},
+    secret::Secret,
     values::{Refusal, list, string},
 };
 
@@ -50,8 +51,17 @@ pub(super) const KEYS: &[Key] = &[
         value: Value::Object(JWKS),
         default: None,
         about: about(
-            "Required. Its public keys: `inline`, or fetched from a `cluster`. Until the first have come, requests wait for \
+            "Its public keys, required unless there is a `secret`: `inline`, or fetched from a `cluster`. Until the first have come, requests wait for \
                 them, as long as `timeout` says; then they are denied with 503.",
+        ),
+    },
+    Key {
+        name: "secret",
+        value: Value::Secret,
+        default: None,
+        about: about(
+            "Instead of `jwks`: what its tokens are signed with (HS256), 32 bytes or more: `{env: NAME}`, a variable of the VM's \
+                environment (`vmConfig.env`). Whoever can verify them with it can sign them too.",
         ),
     },
     Key {
@@ -137,14 +147,25 @@ pub(super) fn read(written: &[Reader<'_>], timeout: Duration, issues: &mut Issue
 fn issuer(reader: &Reader<'_>, timeout: Duration, issues: &mut Issues) -> Option<Issuer> {
     let name = reader.required("issuer", "the issuer's name", issues, non_empty);
     let audiences = reader.required("audiences", "whom tokens are for", issues, audiences);
-    let keys = match reader.object("jwks", issues) {
-        Some(jwks) => key_source(&jwks, timeout, issues),
-        None => {
-            reader.missing(&["jwks"], "the issuer's public keys", issues);
-            None
+    let errors = issues.errors.len();
+    let (jwks, secret) = (reader.object("jwks", issues), Secret::read(reader, "secret", issues));
+    let algorithms = reader.optional("algorithms", issues, algorithms);
+    let (keys, all) = match (jwks, secret) {
+        (Some(jwks), None) => (key_source(&jwks, timeout, issues), ALGORITHMS.to_vec()),
+        (None, Some(secret)) if algorithms.is_none() => (Some(KeySource::Secret(secret)), vec![Algorithm::Hs256]),
+        (None, None) => {
+            if issues.errors.len() == errors {
+                reader.missing(&["jwks"], "the issuer's public keys, or a `secret`", issues);
+            }
+            (None, Vec::new())
+        }
+        (_, Some(_)) => {
+            let allowed = "it alone, without `jwks` and `algorithms`: it is for HS256";
+            reader.refuse("secret", Refusal::not_allowed("the object", allowed), issues);
+            (None, Vec::new())
         }
     };
-    let algorithms = reader.optional("algorithms", issues, algorithms).unwrap_or_else(|| ALGORITHMS.to_vec());
+    let algorithms = algorithms.unwrap_or(all);
     let clock_skew = reader.duration("clockSkew", issues).unwrap_or(DEFAULT_CLOCK_SKEW);
     let require = reader.optional("require", issues, names);
     let require = require.unwrap_or_else(|| vec!["exp".to_owned()]);
@@ -216,4 +237,31 @@ fn algorithms(json: &Json) -> Result<Vec<Algorithm>, Refusal> {
         })
     })?;
     if algorithms.is_empty() { Err(Refusal::not_allowed("[]", "one algorithm or more")) } else { Ok(algorithms) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+
+    #[test]
+    fn a_secret_stands_alone_and_is_named_only() {
+        let issuer = |more: &str| {
+            let text = format!(r#"{{"issuers":[{{"issuer":"i","audiences":["a"]{more}}}]}}"#);
+            Config::from_slice(text.as_bytes()).map(|_| ()).map_err(|errors| errors.to_string())
+        };
+        assert_eq!(issuer(r#","secret":{"env":"A"}"#), Ok(()));
+        for (more, issue) in [
+            ("", "issuers[0].jwks: required"),
+            (r#","secret":"0123456789abcdef0123456789abcdef""#, "issuers[0].secret: expected `{env: NAME}`"),
+            (r#","secret":{"env":"A"},"algorithms":["RS256"]"#, "issuers[0].secret: `the object` is not allowed"),
+            (
+                r#","secret":{"env":"A"},"jwks":{"cluster":"c"}"#,
+                "issuers[0].secret: `the object` is not allowed: expected it alone",
+            ),
+        ] {
+            let errors = issuer(more).unwrap_err();
+            assert!(errors.starts_with(issue), "{more}: {errors}");
+            assert!(!errors.contains("0123456789abcdef"), "{errors}");
+        }
+    }
 }

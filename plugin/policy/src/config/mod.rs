@@ -28,7 +28,7 @@ use crate::{
     callout::Upstream,
     decisions::CacheLimits,
     identity::Identity,
-    issuer::Issuer,
+    issuer::{Issuer, KeySource},
     path::{AmbiguousPaths, PathPattern},
     rule::{Auth, OnError, Rule, Rules},
 };
@@ -132,10 +132,15 @@ impl Config {
     /// # Errors
     /// A variable that there is not, or that is too short.
     pub fn fill_secrets(&mut self, environment: impl Fn(&str) -> Option<String>) -> Result<(), ConfigErrors> {
-        match &mut self.audit.identifiers {
-            Identifiers::Hmac(secret) => secret.fill(environment),
-            Identifiers::None | Identifiers::Plain => Ok(()),
-        }
+        let of_audit = match &mut self.audit.identifiers {
+            Identifiers::Hmac(secret) => Some(secret),
+            Identifiers::None | Identifiers::Plain => None,
+        };
+        let of_issuers = self.issuers.iter_mut().filter_map(|issuer| match &mut issuer.keys {
+            KeySource::Secret(secret) => Some(secret),
+            KeySource::Inline(_) | KeySource::Remote(_) => None,
+        });
+        of_audit.into_iter().chain(of_issuers).try_for_each(|secret| secret.fill(&environment))
     }
 
     /// How long a callout may take; `None` where there are none.
