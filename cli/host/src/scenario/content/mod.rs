@@ -56,7 +56,9 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
 }
 
 fn no(place: &Place, message: impl Into<String>, help: impl Into<String>) -> Checked {
-    Err(Impossible { place: place.clone(), message: message.into(), help: help.into() })
+    // A message is a line, whatever it names.
+    let message = message.into().replace(|c: char| c.is_control(), "\u{fffd}");
+    Err(Impossible { place: place.clone(), message, help: help.into() })
 }
 
 fn check_plugin(plugin: &PluginSetup, place: &Place) -> Checked {

@@ -165,6 +165,12 @@ fn what_cannot_be_is_pointed_at() {
 }
 
 #[test]
+fn a_message_is_a_line_whatever_it_names() {
+    let (message, ..) = wrong("name: a\nplugin: {}\ngateway: {properties: {\"[\\na\": b}}\nsteps: []\n");
+    assert!(message.contains("is no path of a property") && !message.contains('\n'), "{message:?}");
+}
+
+#[test]
 fn bombs_are_refused() {
     let mut bomb = "name: a\nplugin: {config: {a0: &a0 [x, x, x, x, x, x, x, x, x, x]".to_owned();
     for level in 1..9 {
