@@ -16,7 +16,7 @@ impl Endpoint {
     }
 
     /// The host in a cluster's name; Istio calls it direction|port|subset|host.
-    pub(crate) fn host_of(cluster: &str) -> Option<&str> {
+    fn host_of(cluster: &str) -> Option<&str> {
         let host = match cluster.split('|').collect::<Vec<_>>().as_slice() {
             [_, _, _, host] => host,
             _ => cluster,

@@ -45,14 +45,14 @@ pub struct FetchReply<'a> {
 }
 
 impl Endpoint {
-    /// Asks for what there is.
-    pub(crate) fn get(&self, timeout: Duration) -> Callout {
+    /// Asks for what there is, in one of these media types (RFC 9110, section 12.5.1).
+    pub(crate) fn get(&self, accept: &str, timeout: Duration) -> Callout {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let headers = vec![
             header(":method", "GET"),
             header(":path", &self.path),
             header(":authority", &self.authority),
-            header("accept", "application/json"),
+            header("accept", accept),
         ];
         Callout { cluster: self.cluster.clone(), headers, timeout }
     }

@@ -96,10 +96,7 @@ impl Exchange {
         if !matches!(decision, Ok(Step::Continue(_))) {
             self.to_grpc = request.is_grpc();
         }
-        if matches!(decision, Ok(Step::Callout(_))) {
-            self.asked = Some(now);
-        }
-        Some(self.settle(engine, decision))
+        Some(self.settle(engine, decision, now))
     }
 
     /// The callout that was asked for has been replied to.
@@ -129,10 +126,7 @@ impl Exchange {
                 verdict.map(|reason| self.allow(reason))
             }
         };
-        if matches!(decision, Ok(Step::Callout(_))) {
-            self.asked = Some(now);
-        }
-        Some(self.settle(engine, decision))
+        Some(self.settle(engine, decision, now))
     }
 
     /// How long the callout has taken, once: since it was asked for.
@@ -322,7 +316,7 @@ impl Exchange {
         Permit::new(reason, mutations)
     }
 
-    fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>) -> Step {
+    fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>, now: SystemTime) -> Step {
         let answer = |denial| Answer::new(denial, &[], engine.config.errors, self.to_grpc);
         let step = decision.unwrap_or_else(|denial| Step::Deny(answer(denial)));
         self.state = match step {
@@ -331,6 +325,9 @@ impl Exchange {
             Step::Callout(_) => State::AwaitingReply,
             Step::Wait => State::Waiting,
         };
+        if self.state == State::AwaitingReply {
+            self.asked = Some(now);
+        }
         step
     }
 }

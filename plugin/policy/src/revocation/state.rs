@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{Callout, FetchReply, Object};
+use crate::{Callout, FetchReply, Object, endpoint::Endpoint};
 
 use super::{Document, Revoked, Snapshot, SnapshotError};
 
@@ -167,14 +167,10 @@ impl SnapshotState {
             path.push_str(&kept.snapshot.sequence().to_string());
             etag = kept.etag.clone();
         }
-        let mut headers = vec![
-            (":method".to_owned(), "GET".to_owned()),
-            (":path".to_owned(), path),
-            (":authority".to_owned(), authority.clone()),
-            ("accept".to_owned(), accept.to_owned()),
-        ];
-        headers.extend(etag.map(|etag| ("if-none-match".to_owned(), etag)));
-        Callout { cluster: cluster.clone(), headers, timeout: *every }
+        let endpoint = Endpoint { cluster: cluster.clone(), authority: authority.clone(), path };
+        let mut callout = endpoint.get(accept, *every);
+        callout.headers.extend(etag.map(|etag| ("if-none-match".to_owned(), etag)));
+        callout
     }
 
     fn take(&mut self, reply: Option<FetchReply<'_>>, now: SystemTime) -> Result<(), SnapshotError> {

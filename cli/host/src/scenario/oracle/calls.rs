@@ -6,7 +6,7 @@ use crate::envoy::Entry;
 
 /// What a thread of Envoy does.
 #[derive(Default)]
-struct Running<'a> {
+pub(super) struct Running<'a> {
     /// Its callbacks, the innermost last.
     callbacks: Vec<Callback<'a>>,
     /// The last call of the plugin, such as `http_call(1, 2)`.
@@ -32,6 +32,28 @@ const OF_ROOTS: [&str; 9] = [
     "proxy_on_grpc_close",
 ];
 
+impl<'a> Running<'a> {
+    /// Goes on to the next line of its log.
+    pub(super) fn follow(&mut self, line: &'a str) {
+        if let Some(callback) = line.strip_prefix("[host->vm] ") {
+            let name = callback.split('(').next().unwrap_or_default();
+            self.callbacks.push(Callback { name, switched: false });
+        } else if line.starts_with("[host<-vm] ") {
+            self.callbacks.pop();
+        } else if let Some(call) = line.strip_prefix("[vm->host] env.proxy_") {
+            self.call = call;
+            if let Some(callback) = self.callbacks.last_mut() {
+                callback.switched |= call.starts_with("set_effective_context(");
+            }
+        }
+    }
+
+    /// Whether it runs one of these callbacks.
+    pub(super) fn runs(&self, callbacks: &[&str]) -> bool {
+        self.callbacks.iter().any(|callback| callbacks.contains(&callback.name))
+    }
+}
+
 /// Callouts in the order in which they were made, each with some sizes of what it was made of.
 pub(super) struct Made(Vec<Vec<usize>>);
 
@@ -53,17 +75,8 @@ pub(super) fn made<'a>(log: impl Iterator<Item = &'a Entry>, functions: &[(&str,
     let (mut threads, mut made) = (BTreeMap::<u32, Running<'_>>::new(), Vec::new());
     for (thread, call) in log.filter_map(|entry| Some((entry.thread, entry.call()?))) {
         let running = threads.entry(thread).or_default();
-        if let Some(callback) = call.strip_prefix("[host->vm] ") {
-            let name = callback.split('(').next().unwrap_or_default();
-            running.callbacks.push(Callback { name, switched: false });
-        } else if call.starts_with("[host<-vm] ") {
-            running.callbacks.pop();
-        } else if let Some(call) = call.strip_prefix("[vm->host] env.proxy_") {
-            running.call = call;
-            if let Some(callback) = running.callbacks.last_mut() {
-                callback.switched |= call.starts_with("set_effective_context(");
-            }
-        } else if let Some(function) = call.strip_prefix("[vm<-host] env.proxy_")
+        running.follow(call);
+        if let Some(function) = call.strip_prefix("[vm<-host] env.proxy_")
             && let Some(function) = function.strip_suffix(" return: 0")
             && let Some((_, asked)) = functions.iter().find(|(name, _)| *name == function)
         {

@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     OracleError,
+    calls::Running,
     converse::{Conversed, Said},
 };
 
@@ -126,16 +127,11 @@ fn holds_an_end(played: &Played, log: &[&Entry]) -> bool {
 
 /// Whether a plugin has closed a connection meanwhile that was still open.
 fn closes_in_time(played: &Played, log: &[&Entry]) -> bool {
-    let mut callbacks = BTreeMap::<u32, Vec<&str>>::new();
+    let mut threads = BTreeMap::<u32, Running<'_>>::new();
     calls(played, log).any(|(thread, call)| {
-        let running = callbacks.entry(thread).or_default();
-        if let Some(callback) = call.strip_prefix("[host->vm] ") {
-            running.push(callback.split('(').next().unwrap_or_default());
-        } else if call.starts_with("[host<-vm] ") {
-            running.pop();
-        }
-        let closes = call.starts_with("[vm->host] env.proxy_close_stream(");
-        closes && !running.iter().any(|callback| LAST_CALLBACKS.contains(callback))
+        let running = threads.entry(thread).or_default();
+        running.follow(call);
+        call.starts_with("[vm->host] env.proxy_close_stream(") && !running.runs(&LAST_CALLBACKS)
     })
 }
 

@@ -62,26 +62,26 @@ pub(super) fn observed(
         sent.iter().map(Sent::meanwhile).chain(played.iter().map(|played| played.meanwhile.clone())).collect();
     for one in &sent {
         let exchange = exchange(one, &times, log, &lines, world);
-        if observed.requests.len() <= one.slot.0 {
-            observed.requests.resize_with(one.slot.0 + 1, Vec::new);
-        }
-        if let Some(step) = observed.requests.last_mut() {
-            step.push(exchange);
-        }
+        push_at(&mut observed.requests, one.slot.0, exchange);
         observed.tokens.extend(one.request.credentials());
     }
     for one in &played {
         let connection = connection(one, &times, log, &lines, world)?;
-        if observed.connections.len() <= one.slot.0 {
-            observed.connections.resize_with(one.slot.0 + 1, Vec::new);
-        }
-        if let Some(step) = observed.connections.last_mut() {
-            step.push(connection);
-        }
+        push_at(&mut observed.connections, one.slot.0, connection);
     }
     observed.logs = lines;
     observed.grpc_callouts = world.grpc_arrivals.iter().map(|arrival| arrival.callout.clone()).collect();
     Ok(observed)
+}
+
+/// Adds what was seen of a step, which is the last one so far, or a later one.
+fn push_at<T>(steps: &mut Vec<Vec<T>>, step: usize, seen: T) {
+    if steps.len() <= step {
+        steps.resize_with(step + 1, Vec::new);
+    }
+    if let Some(step) = steps.last_mut() {
+        step.push(seen);
+    }
 }
 
 fn connection(
