@@ -1,6 +1,6 @@
 //! JSON as it stands in the text: members in order, duplicates kept, so that nothing can hide behind a second key.
 
-use std::fmt;
+use std::{collections::BinaryHeap, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use thiserror::Error;
@@ -52,8 +52,8 @@ impl Json {
     /// Any other value; an object in which a name stands twice.
     pub fn into_object(self) -> Result<Object, NotAnObject> {
         let Self::Object(members) = self else { return Err(NotAnObject::OtherKind(self.kind())) };
-        let mut names: Vec<_> = members.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
+        // A heap sorts in less code than a sort does.
+        let names = members.iter().map(|(name, _)| name).collect::<BinaryHeap<_>>().into_sorted_vec();
         if names.windows(2).all(|pair| pair.first() != pair.last()) {
             Ok(Object(members))
         } else {

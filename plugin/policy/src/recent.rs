@@ -1,71 +1,87 @@
 //! What was learnt of late, in bounded room.
 
-use std::{collections::HashMap, mem};
-
 /// A SHA-256: nobody can make two things with the same.
 pub(crate) type Digest = [u8; 32];
 
-/// What is known by a digest. What is not used any more goes first.
+/// What is known by a digest, in buckets by its first bytes; in a bucket, what was not used for longest goes first.
+///
+/// Who aims at a bucket makes others learn anew what was in it, and no more.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
-    /// What was added or used of late.
-    recent: HashMap<Digest, T>,
-    /// What was before; used again, it is recent.
-    older: HashMap<Digest, T>,
+    /// Each with what was used last in front; none before there is something to know.
+    buckets: Vec<Vec<(Digest, T)>>,
 }
 
-/// How many are recent, and how many older.
-const GENERATION: usize = 4096;
+const BUCKETS: usize = 2048;
+/// What a bucket holds at most.
+const WAYS: usize = 4;
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self { recent: HashMap::new(), older: HashMap::new() }
+        Self { buckets: Vec::new() }
     }
 }
 
 impl<T: Copy> Recent<T> {
     pub(crate) fn get(&mut self, digest: &Digest) -> Option<T> {
-        if let Some(known) = self.recent.get(digest) {
-            return Some(*known);
-        }
-        let known = self.older.remove(digest)?;
-        self.insert(*digest, known);
-        Some(known)
+        let bucket = self.buckets.get_mut(place(digest))?;
+        let position = bucket.iter().position(|(known, _)| known == digest)?;
+        bucket.get_mut(..=position)?.rotate_right(1);
+        bucket.first().map(|(_, known)| *known)
     }
 
     pub(crate) fn insert(&mut self, digest: Digest, known: T) {
-        if self.recent.len() >= GENERATION {
-            self.older = mem::take(&mut self.recent);
+        if self.buckets.is_empty() {
+            self.buckets.resize_with(BUCKETS, Vec::new);
         }
-        self.recent.insert(digest, known);
+        let Some(bucket) = self.buckets.get_mut(place(&digest)) else { return };
+        bucket.retain(|(known, _)| *known != digest);
+        bucket.truncate(WAYS - 1);
+        bucket.insert(0, (digest, known));
     }
 
     /// Forgets all else.
     pub(crate) fn keep(&mut self, is_kept: impl Fn(&T) -> bool) {
-        for generation in [&mut self.recent, &mut self.older] {
-            generation.retain(|_, known| is_kept(known));
+        for bucket in &mut self.buckets {
+            bucket.retain(|(_, known)| is_kept(known));
         }
     }
 }
 
+fn place(digest: &Digest) -> usize {
+    let [first, second, ..] = *digest;
+    usize::from(u16::from_be_bytes([first, second])) % BUCKETS
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Digest, GENERATION, Recent};
+    use super::{BUCKETS, Digest, Recent, WAYS, place};
 
     fn digest(number: usize) -> Digest {
         let mut digest = [0; 32];
-        digest[..8].copy_from_slice(&number.to_be_bytes());
+        digest[..8].copy_from_slice(&number.to_le_bytes());
         digest
     }
 
     #[test]
     fn many_take_bounded_room_and_the_used_ones_stay() {
         let mut recent = Recent::default();
-        for number in 0..4 * GENERATION {
+        for number in 0..16 * BUCKETS {
             recent.insert(digest(number), number);
             assert_eq!(recent.get(&digest(0)), Some(0), "{number}");
-            assert!(recent.recent.len() + recent.older.len() <= 2 * GENERATION);
         }
+        assert!(recent.buckets.iter().all(|bucket| bucket.len() <= WAYS));
+        let same_place = (1..).map(digest).find(|other| place(other) == place(&digest(0))).unwrap();
+        assert_eq!(recent.get(&same_place), None);
+    }
+
+    #[test]
+    fn what_is_learnt_anew_counts() {
+        let mut recent = Recent::default();
+        recent.insert(digest(1), 1);
+        recent.insert(digest(1), 2);
+        assert_eq!(recent.get(&digest(1)), Some(2));
+        recent.keep(|known| *known != 2);
         assert_eq!(recent.get(&digest(1)), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The configuration as it is in force: every key of the schema that is set or has a default, in the schema's order.
 
+use std::collections::BinaryHeap;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::Json;
@@ -115,8 +117,7 @@ impl Writer {
 
     /// Members whose names are the user's, in the order of the names.
     fn members(&mut self, members: &[(String, Json)], write: &dyn Fn(&mut Self, &Json)) {
-        let mut names: Vec<_> = members.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
+        let names = members.iter().map(|(name, _)| name).collect::<BinaryHeap<_>>().into_sorted_vec();
         self.text.push('{');
         for (position, name) in names.iter().enumerate() {
             if position > 0 {

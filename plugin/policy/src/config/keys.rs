@@ -222,6 +222,6 @@ pub const ROOT: &[Key] = &[
         name: "observability",
         value: Value::Object(observability::KEYS),
         default: None,
-        about: "What is told of decisions.",
+        about: about("What is told of decisions."),
     },
 ];

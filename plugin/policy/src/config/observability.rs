@@ -3,7 +3,7 @@
 use crate::audit::{Audit, Audited, Identifiers};
 
 use super::{
-    keys::{Key, Value},
+    keys::{Key, Value, about},
     reader::{Issues, Reader},
     secret::Secret,
 };
@@ -13,30 +13,38 @@ pub(super) const KEYS: &[Key] = &[
         name: "audit",
         value: Value::Word(&["none", "denials", "all"]),
         default: Some(r#""none""#),
-        about: "Which decisions the gateway's log tells, each as a line `gwauthz audit: {…}` of JSON at the level `warn`: \
+        about: about(
+            "Which decisions the gateway's log tells, each as a line `gwauthz audit: {…}` of JSON at the level `warn`: \
                 decision, reason, method, host, path without its query, request id, and the number of the configuration.",
+        ),
     },
     Key {
         name: "sampleAllow",
         value: Value::Fraction,
         default: Some("0"),
-        about: "How many of the requests that are let through are told too with `audit: denials`: `0.01` is every hundredth of a \
+        about: about(
+            "How many of the requests that are let through are told too with `audit: denials`: `0.01` is every hundredth of a \
                 VM.",
+        ),
     },
     Key {
         name: "identifiers",
         value: Value::Word(&["none", "hmac", "plain"]),
         default: None,
-        about: "How `iss`, `sub` and `jti` of the token are told, be it verified or not: not at all, in clear, or as the first \
+        about: about(
+            "How `iss`, `sub` and `jti` of the token are told, be it verified or not: not at all, in clear, or as the first \
                 16 bytes of HMAC-SHA-256 over `issuer:`, `subject:` or `tokenId:` and the claim. Default: `hmac` where there is \
                 an `hmacKey`, else `none`.",
+        ),
     },
     Key {
         name: "hmacKey",
         value: Value::Secret,
         default: None,
-        about: "The key for `identifiers: hmac`: the variable of the VM's environment (`vmConfig.env`) that holds it, 32 bytes or \
+        about: about(
+            "The key for `identifiers: hmac`: the variable of the VM's environment (`vmConfig.env`) that holds it, 32 bytes or \
                 more.",
+        ),
     },
 ];
 

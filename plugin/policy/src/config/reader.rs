@@ -201,13 +201,25 @@ impl<'a> Reader<'a> {
         words: &[(&'static str, T)],
         issues: &mut Issues,
     ) -> Option<T> {
+        let mut meant = None;
+        self.meant(key, issues, &mut |text| {
+            meant = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+            meant.is_some()
+        });
+        meant
+    }
+
+    /// Has `understand` look at the word under `key`. Apart from [`Self::word`], whose copies it keeps small.
+    fn meant(&self, key: &'static str, issues: &mut Issues, understand: &mut dyn FnMut(&str) -> bool) {
+        let Some(Value::Word(words)) = self.allowed(key) else { return };
         self.optional(key, issues, |json| {
             let text = string(json)?;
-            words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
-                let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-                Refusal::not_allowed(text, words.join(" or "))
-            })
-        })
+            if understand(text) {
+                return Ok(());
+            }
+            let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+            Err(Refusal::not_allowed(text, words.join(" or ")))
+        });
     }
 
     /// Reports what is wrong with the value of `key`.
