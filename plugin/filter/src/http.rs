@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::SystemTime};
 
-use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, Metric, Permit, Request, Step};
+use gwauthz_policy::{Answer, Callout, CalloutReply, Exchange, Metric, Permit, PermitReason, Request, Step};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext},
@@ -52,7 +52,7 @@ impl HttpContext for Http {
         let step = self.shared.as_ref().and_then(|shared| ask(shared, &self.exchange));
         match (&self.shared, step) {
             (Some(shared), Some(step)) => carry_out(shared, self.id, &self.exchange, step),
-            // No gateway gets here: it starts no stream without a configuration, and has headers and a clock.
+            // No gateway gets here: it starts no stream without a configuration.
             _ => send(&Answer::gateway_failure()),
         }
         self.action()
@@ -69,10 +69,16 @@ impl HttpContext for Http {
 
 /// What the policy says to the request of the effective context.
 fn ask(shared: &Shared, exchange: &RefCell<Exchange>) -> Option<Step> {
-    let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).ok()?;
-    let now = hostcalls::get_current_time().ok()?;
-    let request = Request::new(&headers).with_source(&source);
-    exchange.borrow_mut().handle_request(&mut shared.engine(), request, now)
+    let (headers, now) = (hostcalls::get_map_bytes(MapType::HttpRequestHeaders), hostcalls::get_current_time());
+    let step = match (&headers, now) {
+        (Ok(headers), Ok(now)) => {
+            let request = Request::new(headers).with_source(&source);
+            exchange.borrow_mut().handle_request(&mut shared.engine(), request, now)
+        }
+        _ => exchange.borrow_mut().handle_unread(&mut shared.engine()),
+    };
+    shared.tell();
+    step
 }
 
 /// The client's address, without its port.
@@ -94,17 +100,25 @@ pub(crate) fn wake(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>
 
 /// Hands a callout's reply to the request that asked, whose context is the effective one.
 pub(crate) fn take_reply(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, headers: usize) {
-    // Zero headers: the stream was reset. Maps of a reset callout are not to be read.
-    let status = if headers == 0 {
-        None
-    } else {
-        hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten()
-    };
-    let reply = status.as_deref().map_or(CalloutReply::Reset, CalloutReply::Status);
-    if let Some(step) = hear(shared, exchange, reply) {
+    let status = status(headers);
+    if let Some(step) = hear(shared, exchange, reply(&status)) {
         carry_out(shared, id, exchange, step);
         resume(exchange);
     }
+}
+
+/// The status of a callout's reply with so many headers.
+pub(crate) fn status(headers: usize) -> Option<Vec<u8>> {
+    // Zero headers: the stream was reset. Maps of a reset callout are not to be read.
+    if headers == 0 {
+        return None;
+    }
+    hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten()
+}
+
+/// A callout's reply with this status.
+pub(crate) fn reply(status: &Option<Vec<u8>>) -> CalloutReply<'_> {
+    status.as_deref().map_or(CalloutReply::Reset, CalloutReply::Status)
 }
 
 /// What the policy says to a callout's reply, which is counted.
@@ -116,7 +130,9 @@ fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) 
     if let Some(took) = exchange.take_callout_time(now) {
         metrics::record(Metric::CalloutTime, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
-    exchange.handle_callout_reply(&mut shared.engine(), reply, now)
+    let step = exchange.handle_callout_reply(&mut shared.engine(), reply, now);
+    shared.tell();
+    step
 }
 
 /// Does what the policy says to a request; one that it allows is still to be let go on.
@@ -155,6 +171,9 @@ fn change(shared: &Shared, exchange: &RefCell<Exchange>, permit: &Permit) {
     if permit.mutations().iter().all(|mutation| host::change(mutation).is_ok()) {
         metrics::count(Metric::Allowed(permit.reason()));
         audit(exchange.borrow_mut().audit_permit(&mut shared.engine(), permit));
+        if permit.reason() == PermitReason::Shadow {
+            shared.schedule();
+        }
     } else {
         let answer = exchange.borrow_mut().handle_refused_change(&shared.engine());
         if let Some(answer) = answer {
@@ -170,7 +189,7 @@ fn deny(shared: &Shared, exchange: &RefCell<Exchange>, answer: &Answer) {
 }
 
 /// At a level that gateways log by default.
-fn audit(line: Option<String>) {
+pub(crate) fn audit(line: Option<String>) {
     if let Some(line) = line {
         log(LogLevel::Warn, &["gwauthz audit: ", &line].concat());
     }

@@ -8,17 +8,18 @@ use std::{
     cell::{Cell, RefCell, RefMut},
     collections::BTreeMap,
     rc::Rc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use gwauthz_policy::{Engine, Exchange, FetchId, FetchReply};
+use gwauthz_policy::{CalloutReply, Engine, Exchange, FetchId, FetchReply, Report};
 use proxy_wasm::{
     hostcalls,
     types::{BufferType, LogLevel, MapType},
 };
 
 use crate::{
-    http::{dispatch, take_reply, wake},
+    http::{audit, dispatch, reply, status, take_reply, wake},
+    metrics,
     root::log,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
 enum Call {
     Fetch(FetchId),
     Request(u32, Rc<RefCell<Exchange>>),
+    /// On behalf of a request that has passed.
+    Detached(u32),
 }
 
 /// The shortest tick; a host may take zero for none.
@@ -87,8 +90,7 @@ impl Shared {
                 None => self.handle_fetched(fetch.id, None),
             }
         }
-        self.wake();
-        self.schedule();
+        self.go_on();
     }
 
     /// A reply to what the root context has asked for.
@@ -106,9 +108,53 @@ impl Shared {
                 self.handle_fetched(id, Some(reply));
             }
             Call::Request(id, exchange) => self.within(id, || take_reply(self, id, &exchange, headers)),
+            Call::Detached(number) => self.handle_detached(number, reply(&status(headers))),
         }
+        self.go_on();
+    }
+
+    /// Does what the root context has to do behind each tick and reply.
+    fn go_on(self: &Rc<Self>) {
         self.wake();
+        self.send_detached();
+        self.tell();
         self.schedule();
+    }
+
+    /// Sends the callouts of requests that have passed.
+    fn send_detached(&self) {
+        loop {
+            let callouts = self.engine().take_detached();
+            if callouts.is_empty() {
+                return;
+            }
+            for (number, callout) in callouts {
+                match dispatch(&callout) {
+                    Some(token) => {
+                        self.calls.borrow_mut().insert(token, Call::Detached(number));
+                    }
+                    // There may be another service to ask.
+                    None => self.handle_detached(number, CalloutReply::NotSent),
+                }
+            }
+        }
+    }
+
+    fn handle_detached(&self, number: u32, reply: CalloutReply<'_>) {
+        let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
+        self.engine().handle_detached_reply(number, reply, now);
+    }
+
+    /// Tells operators what the policy has for them.
+    pub(crate) fn tell(&self) {
+        let reports = self.engine().take_reports();
+        for report in reports {
+            match report {
+                Report::Count(metric) => metrics::count(metric),
+                Report::Record(metric, value) => metrics::record(metric, value),
+                Report::Audit(line) => audit(Some(line)),
+            }
+        }
     }
 
     fn handle_fetched(&self, id: FetchId, reply: Option<FetchReply<'_>>) {

@@ -17,6 +17,8 @@ pub(crate) struct Audit {
     /// How many of the requests that were let through are audited where only denials are: a part of one.
     pub(crate) sample_allow: f64,
     pub(crate) identifiers: Identifiers,
+    /// Whether what is told of has not been done: `mode: shadow`.
+    pub(crate) is_shadow: bool,
 }
 
 /// Which decisions are audited.
@@ -106,6 +108,9 @@ impl Audit {
             Decision::Denied(answer) => ("deny", answer.denial.code()),
         };
         let mut line = String::from("{");
+        if self.is_shadow {
+            member(&mut line, "mode", "shadow");
+        }
         member(&mut line, "decision", name);
         member(&mut line, "reason", reason);
         for (name, text) in [
@@ -200,7 +205,7 @@ mod tests {
     }
 
     fn line(identifiers: Identifiers, record: &Record) -> String {
-        let audit = Audit { decisions: Audited::Denials, sample_allow: 0.0, identifiers };
+        let audit = Audit { decisions: Audited::Denials, identifiers, ..Audit::default() };
         let answer = Answer::new(Denial::ExpiredToken, &[], ErrorFormat::Problem, false);
         audit.line(record, &Decision::Denied(&answer), 7, &mut Sampler::default()).unwrap()
     }

@@ -2,6 +2,7 @@
 
 mod asking;
 mod exchange;
+mod shadow;
 mod waiting;
 
 use std::{
@@ -16,10 +17,12 @@ use crate::{
     decisions::Decisions,
     fetch::{Fetch, FetchId, FetchReply},
     issuer::Verifier,
+    report::{Report, Reports},
     revocation::SnapshotState,
 };
 
 pub use exchange::Exchange;
+use shadow::Shadows;
 use waiting::Waiting;
 
 /// The engine of one configuration in one VM: what the requests that arrive under it share.
@@ -34,6 +37,9 @@ pub struct Engine {
     waiting: Waiting,
     health: Health,
     sampler: Sampler,
+    /// Requests that have passed undecided.
+    shadows: Shadows,
+    reports: Reports,
 }
 
 /// What the caller is to do next with a request.
@@ -65,14 +71,19 @@ impl Engine {
             waiting: Waiting::default(),
             health,
             sampler: Sampler::default(),
+            shadows: Shadows::default(),
+            reports: Reports::default(),
         }
     }
 
     /// When [`Self::handle_tick`] is to be called next; `None`: whenever something has been waited for, or never.
     ///
-    /// Changes with each [`Step::Wait`], tick and reply.
+    /// Changes with each [`Step::Wait`], tick and reply, and with each request in shadow mode.
     #[must_use]
     pub fn next_tick(&self, now: SystemTime) -> Option<Duration> {
+        if self.shadows.has_callouts() {
+            return Some(Duration::ZERO);
+        }
         let next = [self.verifier.next_fetch(), self.waiting.next_deadline()].into_iter().flatten();
         let next = next.map(|next| next.duration_since(now).unwrap_or_default());
         next.chain(self.revocations.as_ref().map(|revocations| revocations.due_in(now))).min()
@@ -81,6 +92,7 @@ impl Engine {
     /// Time has passed; gives what is to be fetched.
     pub fn handle_tick(&mut self, now: SystemTime) -> Vec<Fetch> {
         self.waiting.wake_late(now);
+        self.wake_shadows(now);
         let keys = self.verifier.fetches(now).map(|(place, callout)| Fetch { id: FetchId::Keys(place), callout });
         let revocations = self.revocations.as_mut().and_then(|revocations| revocations.due(now));
         keys.chain(revocations.map(|callout| Fetch { id: FetchId::Revocations, callout })).collect()
@@ -102,12 +114,18 @@ impl Engine {
             }),
         };
         self.waiting.wake_all();
+        self.wake_shadows(now);
         said
     }
 
     /// The requests that do not have to wait any longer, by their [`Exchange::new`] number.
     pub fn take_woken(&mut self) -> Vec<u32> {
         self.waiting.take_woken()
+    }
+
+    /// What operators are to be told since this was called last: to be asked for behind every other call.
+    pub fn take_reports(&mut self) -> Vec<Report> {
+        self.reports.take()
     }
 }
 

@@ -12,6 +12,12 @@ pub enum Metric {
     Allowed(PermitReason),
     /// Requests that were answered.
     Denied(Denial),
+    /// Requests that would have been let through, in shadow mode.
+    ShadowAllowed,
+    /// Requests that would have been answered, in shadow mode.
+    ShadowDenied(Denial),
+    /// Requests of which nobody has found out, in shadow mode: too many were under way.
+    ShadowUndecided,
     /// Callouts of requests.
     Callout(CalloutResult),
     /// How long they took, in milliseconds.
@@ -33,7 +39,10 @@ pub enum MetricKind {
 
 const ALLOWED: usize = 0;
 const DENIED: usize = ALLOWED + PermitReason::ALL.len();
-const CALLOUT: usize = DENIED + Denial::ALL.len();
+const SHADOW_ALLOWED: usize = DENIED + Denial::ALL.len();
+const SHADOW_DENIED: usize = SHADOW_ALLOWED + 1;
+const SHADOW_UNDECIDED: usize = SHADOW_DENIED + Denial::ALL.len();
+const CALLOUT: usize = SHADOW_UNDECIDED + 1;
 const CALLOUT_TIME: usize = CALLOUT + CalloutResult::ALL.len();
 const CONFIGURATION: usize = CALLOUT_TIME + 1;
 
@@ -46,7 +55,9 @@ impl Metric {
         let allowed = PermitReason::ALL.into_iter().map(Self::Allowed);
         let denied = Denial::ALL.into_iter().map(Self::Denied);
         let callouts = CalloutResult::ALL.into_iter().map(Self::Callout);
-        allowed.chain(denied).chain(callouts).chain([Self::CalloutTime, Self::Configuration])
+        let shadow_denied = Denial::ALL.into_iter().map(Self::ShadowDenied);
+        let shadow = [Self::ShadowAllowed].into_iter().chain(shadow_denied).chain([Self::ShadowUndecided]);
+        allowed.chain(denied).chain(shadow).chain(callouts).chain([Self::CalloutTime, Self::Configuration])
     }
 
     /// Its place among all.
@@ -55,6 +66,9 @@ impl Metric {
         match self {
             Self::Allowed(reason) => ALLOWED + reason as usize,
             Self::Denied(denial) => DENIED + denial as usize,
+            Self::ShadowAllowed => SHADOW_ALLOWED,
+            Self::ShadowDenied(denial) => SHADOW_DENIED + denial as usize,
+            Self::ShadowUndecided => SHADOW_UNDECIDED,
             Self::Callout(result) => CALLOUT + result as usize,
             Self::CalloutTime => CALLOUT_TIME,
             Self::Configuration => CONFIGURATION,
@@ -67,6 +81,9 @@ impl Metric {
         match self {
             Self::Allowed(reason) => ["gwauthz.allowed.", reason.code()].concat(),
             Self::Denied(denial) => ["gwauthz.denied.", denial.code()].concat(),
+            Self::ShadowAllowed => "gwauthz.shadow.allowed".to_owned(),
+            Self::ShadowDenied(denial) => ["gwauthz.shadow.denied.", denial.code()].concat(),
+            Self::ShadowUndecided => "gwauthz.shadow.undecided".to_owned(),
             Self::Callout(result) => ["gwauthz.callouts.", result.code()].concat(),
             Self::CalloutTime => "gwauthz.callout_milliseconds".to_owned(),
             Self::Configuration => "gwauthz.configuration".to_owned(),
@@ -77,9 +94,9 @@ impl Metric {
     #[must_use]
     pub fn kind(self) -> MetricKind {
         match self {
-            Self::Allowed(_) | Self::Denied(_) | Self::Callout(_) => MetricKind::Counter,
             Self::CalloutTime => MetricKind::Histogram,
             Self::Configuration => MetricKind::Gauge,
+            _ => MetricKind::Counter,
         }
     }
 }

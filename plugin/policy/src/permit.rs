@@ -45,6 +45,8 @@ pub enum PermitReason {
     Preflight,
     /// A trusted issuer has signed the token, and the authorization service, which is unavailable, may be done without.
     FailOpen,
+    /// `mode: shadow`: every request passes as it came, whatever is decided about it.
+    Shadow,
 }
 
 impl Permit {
@@ -87,15 +89,15 @@ impl fmt::Debug for HeaderMutation {
 
 impl PermitReason {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 5] =
-        [Self::Verified, Self::AuthorizedByService, Self::Bypass, Self::Preflight, Self::FailOpen];
+    pub const ALL: [Self; 6] =
+        [Self::Verified, Self::AuthorizedByService, Self::Bypass, Self::Preflight, Self::FailOpen, Self::Shadow];
 
     /// Whether the claims of the request's token have been vouched for: by its signature, or by the service.
     pub(crate) fn vouches_for_claims(self) -> bool {
         match self {
             Self::Verified | Self::AuthorizedByService => true,
             // The issuer has, but it is not known whether the service still would.
-            Self::Bypass | Self::Preflight | Self::FailOpen => false,
+            Self::Bypass | Self::Preflight | Self::FailOpen | Self::Shadow => false,
         }
     }
 
@@ -108,6 +110,7 @@ impl PermitReason {
             Self::Bypass => "bypass",
             Self::Preflight => "preflight",
             Self::FailOpen => "fail_open",
+            Self::Shadow => "shadow",
         }
     }
 }

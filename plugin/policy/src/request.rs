@@ -20,6 +20,11 @@ impl<'a> Request<'a> {
         Self { source: Some(address), ..self }
     }
 
+    /// As they were given.
+    pub(crate) fn headers(self) -> &'a [(String, Vec<u8>)] {
+        self.headers
+    }
+
     /// The address of the client, in whatever form; nothing where nobody knows it.
     pub(crate) fn source(self) -> Vec<u8> {
         self.source.map(|address| address()).unwrap_or_default()

@@ -118,6 +118,17 @@ pub const ROOT: &[Key] = &[
         ),
     },
     Key {
+        name: "mode",
+        value: Value::Word(&["enforce", "shadow"]),
+        default: Some(r#""enforce""#),
+        about: about(
+            "`shadow` tries a configuration out: **every request passes**, at once and as it came. What would have become of it is \
+                counted (`gwauthz.shadow`) and audited, callouts are made behind it, those of 256 requests of a worker at a \
+                time: others that need one count as `undecided`. A client's own headers are passed on too, those of `headers.set` and \
+                tokens that an upstream should not see among them: whoever trusts them has to know.",
+        ),
+    },
+    Key {
         name: "callout",
         value: Value::Object(callout::KEYS),
         default: None,

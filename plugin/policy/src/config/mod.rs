@@ -67,6 +67,8 @@ pub struct Config {
     pub(crate) tokens: Tokens,
     pub(crate) strip_token: bool,
     pub(crate) identity: Identity,
+    /// Whether requests pass whatever is decided about them.
+    pub(crate) is_shadow: bool,
 }
 
 /// A configuration and what it should be warned about.
@@ -220,6 +222,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     }
     let allow_preflight = root.word("preflight", &[("deny", false), ("allow", true)], issues);
 
+    let is_shadow = root.word("mode", &[("enforce", false), ("shadow", true)], issues).unwrap_or(false);
     let audit = root.object("observability", issues).map(|reader| observability::read(&reader, issues));
     let is_absent = cluster.is_none()
         && !issues
@@ -240,11 +243,12 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         rules,
         ambiguous_paths,
         allow_preflight: allow_preflight.unwrap_or(false),
-        audit: audit.unwrap_or_default(),
+        audit: Audit { is_shadow, ..audit.unwrap_or_default() },
         number: 0,
         tokens,
         strip_token: headers.strip_token,
         identity: headers.identity,
+        is_shadow,
     })
 }
 

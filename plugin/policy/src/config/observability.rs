@@ -15,7 +15,8 @@ pub(super) const KEYS: &[Key] = &[
         default: Some(r#""none""#),
         about: about(
             "Which decisions the gateway's log tells, each as a line `gwauthz audit: {…}` of JSON at the level `warn`: \
-                decision, reason, method, host, path without its query, request id, and the number of the configuration.",
+                decision, reason, method, host, path without its query, request id, and the number of the configuration. With \
+                `mode: shadow` it has a member `mode`, and tells what the decision would have been.",
         ),
     },
     Key {
@@ -75,5 +76,5 @@ pub(super) fn read(reader: &Reader<'_>, issues: &mut Issues) -> Audit {
         }
         (Some(Told::None) | None, _) => Identifiers::None,
     };
-    Audit { decisions, sample_allow, identifiers }
+    Audit { decisions, sample_allow, identifiers, is_shadow: false }
 }

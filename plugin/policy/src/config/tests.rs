@@ -58,6 +58,23 @@ fn a_configuration_must_be_an_object_with_a_cluster() {
 }
 
 #[test]
+fn a_configuration_is_enforced_unless_it_says_otherwise() {
+    for (text, is_shadow) in [
+        (r#"{"cluster":"c"}"#, false),
+        (r#"{"cluster":"c","mode":"enforce"}"#, false),
+        (r#"{"cluster":"c","mode":"shadow"}"#, true),
+        (r#"{"cluster":"c","compat":"seed","Mode":"shadow"}"#, true),
+    ] {
+        let config = config(text);
+        assert_eq!((config.is_shadow, config.audit.is_shadow), (is_shadow, is_shadow), "{text}");
+    }
+    assert_eq!(
+        issues(r#"{"cluster":"c","mode":"Shadow"}"#),
+        ["mode: `Shadow` is not allowed: expected `enforce` or `shadow`"]
+    );
+}
+
+#[test]
 fn a_timeout_is_milliseconds_or_a_text_with_its_unit_and_never_none() {
     let timeout = |value: &str| {
         let text = format!(r#"{{"cluster":"c","timeout":{value}}}"#);

@@ -86,6 +86,46 @@ impl Exchange {
     ///
     /// `None` once the request has been handled: it is answered once.
     pub fn handle_request(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Option<Step> {
+        if !engine.config.is_shadow {
+            return self.go_on(engine, request, now);
+        }
+        let step = self.pass()?;
+        engine.shadow(request, now);
+        Some(step)
+    }
+
+    /// The gateway gives nothing to decide by: no headers, or no time.
+    ///
+    /// `None` once the request has been handled.
+    pub fn handle_unread(&mut self, engine: &mut Engine) -> Option<Step> {
+        if engine.config.is_shadow {
+            let step = self.pass()?;
+            engine.shadow_unread();
+            return Some(step);
+        }
+        if !matches!(self.state, State::New | State::Waiting) {
+            return None;
+        }
+        self.state = State::Denied;
+        Some(Step::Deny(Answer::new(Denial::GatewayFailure, &[], engine.config.errors, self.to_grpc)))
+    }
+
+    /// Lets the request pass as it is, whatever is decided about it.
+    fn pass(&mut self) -> Option<Step> {
+        if self.state != State::New {
+            return None;
+        }
+        self.state = State::Allowed;
+        Some(Step::Continue(Permit::new(PermitReason::Shadow, Vec::new())))
+    }
+
+    /// The caller's number of the request.
+    pub(super) fn stream(&self) -> u32 {
+        self.stream
+    }
+
+    /// From the request to what is to be done next.
+    pub(super) fn go_on(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Option<Step> {
         if !matches!(self.state, State::New | State::Waiting) {
             return None;
         }
