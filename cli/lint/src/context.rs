@@ -164,6 +164,17 @@ impl<'a> Plugin<'a> {
         self.wasm.config?.value.get(key).and_then(Node::text)
     }
 
+    /// The clusters that the configuration names: of the service and its fallbacks, of keys, of revocations.
+    pub(crate) fn clusters(&self) -> Vec<Spanned<&'a str>> {
+        let Some(config) = self.wasm.config.map(|config| &config.value) else { return Vec::new() };
+        let below = |path: &[&str]| path.iter().try_fold(config, |node, key| node.get(key));
+        let fallbacks = below(&["callout", "fallbacks"]).map(Node::items).unwrap_or_default();
+        let issuers = below(&["issuers"]).map(Node::items).unwrap_or_default();
+        let keys = issuers.iter().filter_map(|issuer| issuer.get("jwks"));
+        let places = [config].into_iter().chain(fallbacks).chain(keys).chain(below(&["revocation", "snapshot"]));
+        places.filter_map(|place| place.get("cluster")?.text()).collect()
+    }
+
     pub(crate) fn has_key(&self, key: &str) -> bool {
         self.wasm.config.is_some_and(|config| config.value.get(key).is_some())
     }

@@ -75,6 +75,30 @@ fn the_published_example_gets_what_is_argued_for() {
 }
 
 #[test]
+fn every_cluster_is_looked_at() {
+    let good = gwauthz_lint::find("GW302").unwrap().good;
+    let config = r#"    issuers: [{issuer: "https://a", audiences: [b], jwks: {cluster: JWKS}}]
+    revocation: {snapshot: {cluster: SNAPSHOT}}
+    callout: {fallbacks: [{cluster: "outbound|80||a.b"}, {cluster: FALLBACK}]}
+---
+"#;
+    for (cluster, code) in [("outbound|0||a.b", "GW302"), ("outbound|80||*", "GW301"), ("PassthroughCluster", "GW301")]
+    {
+        for place in ["JWKS", "SNAPSHOT", "FALLBACK"] {
+            let mut text = good.replacen("---\n", config, 1);
+            for known in ["JWKS", "SNAPSHOT", "FALLBACK"] {
+                let name = if known == place { cluster } else { "outbound|80||c.d" };
+                text = text.replace(known, &format!("\"{name}\""));
+            }
+            let found = codes(&diagnostics(&text, Persona::Regular));
+            assert!(found.contains(code), "{place} {cluster}: {found:?}");
+            let others = found.iter().filter(|found| ["GW301", "GW302"].contains(&found.as_str())).count();
+            assert_eq!(others, 1, "{place} {cluster}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn one_file_answers_for_another() {
     let rule = gwauthz_lint::find("GW401").unwrap();
     let Some((plugin, policies)) = rule.good.split_once("---\n") else { panic!("expected several documents") };

@@ -112,6 +112,7 @@ pub static RULES: &[&Rule] = &[
     &config::unknown_key::RULE,
     &config::bypass_everything::RULE,
     &config::bypass_path_confusion::RULE,
+    &config::shadow_mode::RULE,
     &authentication::no_request_authentication::RULE,
     &authentication::tokenless_accepted::RULE,
     &yaml::duplicate_key::RULE,

@@ -11,8 +11,8 @@ use crate::{
 pub(in crate::rules) static RULE: Rule = Rule {
     code: Code(302),
     name: "cluster-grammar",
-    summary: "`cluster` is not the name of a cluster that istiod makes",
-    why: "istiod names the clusters of a gateway `outbound|PORT|SUBSET|HOST`. Envoy finds a cluster by its whole name: one letter off, and every callout fails.",
+    summary: "a `cluster` is not the name of a cluster that istiod makes",
+    why: "istiod names the clusters of a gateway `outbound|PORT|SUBSET|HOST`. Envoy finds a cluster by its whole name: one letter off, and every callout fails, or no keys and no revocations are fetched.",
     gain: "None; every request is refused.",
     source: "Istio, cluster names of istiod (istio/istio, pilot/pkg/model/service.go, `BuildSubsetKey`)",
     vector: vectors::OUTAGE,
@@ -26,12 +26,16 @@ pub(in crate::rules) static RULE: Rule = Rule {
 const HELP: &str = "name the service: outbound|PORT||SERVICE.NAMESPACE.svc.cluster.local";
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let finding = |plugin: &Plugin<'_>| {
-        let cluster = plugin.config_text("cluster").filter(|cluster| !cluster.value.contains('*'))?;
-        let (part, message) = mistake(cluster.value)?;
-        Some(Finding::new(plugin.within(cluster, part), message, "no such cluster", HELP))
+    let findings = |plugin: &Plugin<'_>| {
+        let mut findings = Vec::new();
+        for cluster in plugin.clusters().into_iter().filter(|cluster| !cluster.value.contains('*')) {
+            if let Some((part, message)) = mistake(cluster.value) {
+                findings.push(Finding::new(plugin.within(cluster, part), message, "no such cluster", HELP));
+            }
+        }
+        findings
     };
-    context.ours().filter_map(finding).collect()
+    context.ours().flat_map(findings).collect()
 }
 
 /// The part of a cluster's name that is wrong, and why.

@@ -5,6 +5,7 @@ use crate::{
     cvss::vectors,
     diagnostic::Finding,
     rules::{Code, Confidence, Persona, Rule, fixture},
+    source::Spanned,
 };
 
 pub(in crate::rules) static RULE: Rule = Rule {
@@ -23,8 +24,7 @@ pub(in crate::rules) static RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let finding = |plugin: &Plugin<'_>| {
-        let cluster = plugin.config_text("cluster")?;
+    let finding = |plugin: &Plugin<'_>, cluster: Spanned<&str>| {
         let (location, message) = match cluster.value {
             name if name.contains('*') => (plugin.within(cluster, "*"), "the cluster is a wildcard"),
             "PassthroughCluster" | "InboundPassthroughCluster" => {
@@ -35,5 +35,8 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         let help = "name the service: outbound|PORT||SERVICE.NAMESPACE.svc.cluster.local";
         Some(Finding::new(location, message, "not one service", help))
     };
-    context.ours().filter_map(finding).collect()
+    let findings = |plugin: &Plugin<'_>| -> Vec<_> {
+        plugin.clusters().into_iter().filter_map(|cluster| finding(plugin, cluster)).collect()
+    };
+    context.ours().flat_map(findings).collect()
 }
