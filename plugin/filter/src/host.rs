@@ -84,10 +84,11 @@ pub(crate) fn define_metric(kind: MetricType, name: &str) -> Option<u32> {
     (status == OK).then_some(number)
 }
 
-/// Adds one to a counter. One that the host does not know any longer is not counted.
-pub(crate) fn increment_metric(number: u32) {
+/// Adds to a counter, or to a gauge, which may be less than nothing. One that the host does not know any longer is not
+/// counted.
+pub(crate) fn increment_metric(number: u32, by: i64) {
     // SAFETY: two numbers.
-    let _ = unsafe { imports::proxy_increment_metric(number, 1) };
+    let _ = unsafe { imports::proxy_increment_metric(number, by) };
 }
 
 /// Sets a gauge, or adds a value to a histogram; likewise.

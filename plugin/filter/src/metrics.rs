@@ -15,8 +15,13 @@ thread_local! {
 
 /// Counts one.
 pub(crate) fn count(metric: Metric) {
+    change(metric, 1);
+}
+
+/// Adds to a counter, or to a gauge.
+pub(crate) fn change(metric: Metric, by: i64) {
     if let Some(number) = number(metric) {
-        host::increment_metric(number);
+        host::increment_metric(number, by);
     }
 }
 

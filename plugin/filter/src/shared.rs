@@ -33,6 +33,14 @@ pub(crate) struct Shared {
     acts_for_request: Cell<bool>,
 }
 
+/// The configuration is not in force any more, and no request is left under it.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.engine().handle_end();
+        self.tell();
+    }
+}
+
 enum Call {
     Fetch(FetchId),
     Request(u32, Rc<RefCell<Exchange>>),
@@ -147,22 +155,22 @@ impl Shared {
 
     /// Tells operators what the policy has for them.
     pub(crate) fn tell(&self) {
-        let reports = self.engine().take_reports();
-        for report in reports {
+        loop {
+            let report = self.engine().next_report();
             match report {
-                Report::Count(metric) => metrics::count(metric),
-                Report::Record(metric, value) => metrics::record(metric, value),
-                Report::Audit(line) => audit(Some(line)),
+                Some(Report::Count(metric)) => metrics::change(metric, 1),
+                Some(Report::Change(metric, by)) => metrics::change(metric, by),
+                Some(Report::Record(metric, value)) => metrics::record(metric, value),
+                Some(Report::Audit(line)) => audit(Some(line)),
+                Some(Report::Log(line)) => log(LogLevel::Warn, &["gwauthz: ", &line].concat()),
+                None => return,
             }
         }
     }
 
     fn handle_fetched(&self, id: FetchId, reply: Option<FetchReply<'_>>) {
         let Ok(now) = hostcalls::get_current_time() else { return };
-        let said = self.engine().handle_fetch_reply(id, reply, now);
-        if let Some(said) = said {
-            log(LogLevel::Warn, &format!("gwauthz: {said}"));
-        }
+        self.engine().handle_fetch_reply(id, reply, now);
     }
 
     /// Goes on with the requests that need not wait any longer.

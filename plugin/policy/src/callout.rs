@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Denial, Request, endpoint::Endpoint, permit::PermitReason, recent::Digest, token::Token};
 
-pub(crate) use attempts::{Attempts, Health, Next, Persistence};
-pub(crate) use breaker::BreakerLimits;
+pub(crate) use attempts::{Attempts, Health, News, Next, Persistence};
+pub(crate) use breaker::{BreakerLimits, Change};
 pub(crate) use retry::Retry;
 
 /// The authorization service as the configuration describes it.

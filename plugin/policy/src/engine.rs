@@ -11,9 +11,9 @@ use std::{
 };
 
 use crate::{
-    Answer, Callout, Config, Permit,
+    Answer, Callout, Config, Metric, Permit,
     audit::Sampler,
-    callout::Health,
+    callout::{Change, Health, News},
     decisions::Decisions,
     fetch::{Fetch, FetchId, FetchReply},
     issuer::Verifier,
@@ -98,24 +98,35 @@ impl Engine {
         keys.chain(revocations.map(|callout| Fetch { id: FetchId::Revocations, callout })).collect()
     }
 
-    /// The reply to a fetch has come; `None` for one that could not be sent, or was reset. Gives what the log should say of
-    /// it, once for all failures in a row.
-    pub fn handle_fetch_reply(
-        &mut self,
-        id: FetchId,
-        reply: Option<FetchReply<'_>>,
-        now: SystemTime,
-    ) -> Option<String> {
-        let said = match id {
-            FetchId::Keys(place) => self.verifier.handle_reply(place, reply, now),
-            FetchId::Revocations => self.revocations.as_mut().and_then(|revocations| {
-                let failure = revocations.received(reply, now).err().filter(|failure| failure.is_first)?;
-                Some(format!("the snapshot of revoked tokens was not taken: {}", failure.error))
-            }),
-        };
+    /// The reply to a fetch has come; `None` for one that could not be sent, or was reset. The log tells of failures once
+    /// for all in a row.
+    pub fn handle_fetch_reply(&mut self, id: FetchId, reply: Option<FetchReply<'_>>, now: SystemTime) {
+        match id {
+            FetchId::Keys(place) => self.verifier.handle_reply(place, reply, now, &mut self.reports),
+            FetchId::Revocations => self.take_snapshot(reply, now),
+        }
         self.waiting.wake_all();
         self.wake_shadows(now);
-        said
+    }
+
+    fn take_snapshot(&mut self, reply: Option<FetchReply<'_>>, now: SystemTime) {
+        let Some(revocations) = &mut self.revocations else { return };
+        if let Err(failure) = revocations.received(reply, now) {
+            self.reports.count(Metric::RevocationsFailure);
+            if failure.is_first {
+                self.reports.log(format!("the snapshot of revoked tokens was not taken: {}", failure.error));
+            }
+        }
+        if let Some(as_of) = revocations.as_of() {
+            self.reports.record(Metric::RevocationsTime, seconds(as_of));
+        }
+    }
+
+    /// This engine is not to be used any more.
+    pub fn handle_end(&mut self) {
+        for _ in 0..self.health.open() {
+            self.reports.change(Metric::BreakersOpen, -1);
+        }
     }
 
     /// The requests that do not have to wait any longer, by their [`Exchange::new`] number.
@@ -123,10 +134,33 @@ impl Engine {
         self.waiting.take_woken()
     }
 
-    /// What operators are to be told since this was called last: to be asked for behind every other call.
-    pub fn take_reports(&mut self) -> Vec<Report> {
-        self.reports.take()
+    /// What operators are to be told next: to be asked for behind every other call, until there is nothing left.
+    pub fn next_report(&mut self) -> Option<Report> {
+        let News { changes, withheld } = self.health.take_news();
+        for _ in 0..withheld {
+            self.reports.count(Metric::BreakerWithheld);
+        }
+        for (endpoint, change) in changes {
+            let endpoints = self.config.upstream.as_ref().map(|upstream| upstream.endpoints.as_slice());
+            let cluster =
+                endpoints.and_then(|list| list.get(endpoint)).map_or("", |endpoint| endpoint.cluster.as_str());
+            let (by, what) = match change {
+                Change::Opened => (1, "is unavailable, and not asked for now"),
+                Change::Closed => (-1, "is available again"),
+            };
+            if change == Change::Opened {
+                self.reports.count(Metric::BreakerOpened);
+            }
+            self.reports.change(Metric::BreakersOpen, by);
+            self.reports.log(["the authorization service ", cluster, " ", what].concat());
+        }
+        self.reports.next()
     }
+}
+
+/// As metrics tell a time.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -7,12 +7,14 @@ mod verified;
 use std::time::{Duration, SystemTime};
 
 use crate::{
-    Callout, Denial, Request,
+    Callout, Denial, Metric, Request,
     config::Secret,
     denial::Obstacle,
+    engine::seconds,
     fetch::FetchReply,
     jwk::JwkSet,
     jws::{Algorithm, Header},
+    report::Reports,
     requirement::{Condition, all_hold},
     token::Token,
 };
@@ -93,7 +95,13 @@ impl Verifier {
     }
 
     /// Verifies a token: that a trusted issuer has signed it, for one of the audiences, and that it is in its time.
-    pub(crate) fn verify(&mut self, token: &Token<'_>, request: Request<'_>, now: SystemTime) -> Result<(), Obstacle> {
+    pub(crate) fn verify(
+        &mut self,
+        token: &Token<'_>,
+        request: Request<'_>,
+        now: SystemTime,
+        reports: &mut Reports,
+    ) -> Result<(), Obstacle> {
         let name = token.text_claim("iss").ok_or(Denial::UnknownIssuer)?;
         let issuers = self.issuers.iter_mut().enumerate();
         let (place, (issuer, keys)) =
@@ -101,7 +109,9 @@ impl Verifier {
         let digest = VerifiedTokens::digest(token.text());
         // The keys of an issuer may have become too old since.
         let set = keys.set(now).ok_or(Obstacle::Passing(Denial::KeysUnavailable))?;
-        if !self.verified.contains(&digest, place) {
+        let is_known = self.verified.contains(&digest, place);
+        reports.count(if is_known { Metric::SignatureHit } else { Metric::SignatureMiss });
+        if !is_known {
             let Header { algorithm, kid } = Header::read(token.header()).map_err(|_| Denial::UnsupportedAlgorithm)?;
             if !issuer.algorithms.contains(&algorithm) {
                 return Err(Denial::UnsupportedAlgorithm.into());
@@ -142,22 +152,38 @@ impl Verifier {
         })
     }
 
-    /// Takes an issuer's JWK Set; gives what the log should say of it.
+    /// Takes an issuer's JWK Set.
     pub(crate) fn handle_reply(
         &mut self,
         place: usize,
         reply: Option<FetchReply<'_>>,
         now: SystemTime,
-    ) -> Option<String> {
-        let (issuer, Keys::Remote(keys)) = self.issuers.get_mut(place)? else { return None };
+        reports: &mut Reports,
+    ) {
+        let Some((issuer, Keys::Remote(keys))) = self.issuers.get_mut(place) else { return };
         match keys.handle_reply(reply, now) {
             Ok(()) => {
-                let set = keys.set(now)?;
-                self.verified.keep(place, |kept| set.keys().iter().any(|key| key.thumbprint() == kept));
-                None
+                if let Some(set) = keys.set(now) {
+                    self.verified.keep(place, |kept| set.keys().iter().any(|key| key.thumbprint() == kept));
+                }
+                reports.record(Metric::KeysTime, self.oldest().map_or(0, seconds));
             }
-            Err(reason) => Some(format!("the JWK Set of issuer {:?} was not taken: {}", issuer.name, reason?)),
+            Err(reason) => {
+                reports.count(Metric::KeysFailure);
+                if let Some(reason) = reason {
+                    reports.log(format!("the JWK Set of issuer {:?} was not taken: {reason}", issuer.name));
+                }
+            }
         }
+    }
+
+    /// When the oldest of the fetched JWK Sets came; `None` while one is still to come.
+    fn oldest(&self) -> Option<SystemTime> {
+        let remote = self.issuers.iter().filter_map(|(_, keys)| match keys {
+            Keys::Remote(keys) => Some(keys.since()),
+            Keys::Fixed(_) => None,
+        });
+        remote.min().flatten()
     }
 }
 

@@ -1,10 +1,13 @@
 //! The attempts to have one request decided: which endpoint is asked when, and for how long.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    mem,
+    time::{Duration, SystemTime},
+};
 
 use super::{
     CalloutReply,
-    breaker::{Breaker, BreakerLimits, Pass},
+    breaker::{Breaker, BreakerLimits, Change, Pass},
     retry::{Budget, Jitter, Retry},
 };
 
@@ -26,6 +29,16 @@ pub(crate) struct Health {
     breakers: Vec<Breaker>,
     budget: Budget,
     jitter: Jitter,
+    news: News,
+}
+
+/// What the breakers have done since somebody has asked.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// By endpoint.
+    pub(crate) changes: Vec<(usize, Change)>,
+    /// How many callouts they have withheld.
+    pub(crate) withheld: u32,
 }
 
 /// The attempts of one request.
@@ -71,7 +84,16 @@ impl Health {
     /// Nothing is known yet of this many endpoints.
     pub(crate) fn new(endpoints: usize) -> Self {
         let breakers = (0..endpoints).map(|_| Breaker::default()).collect();
-        Self { breakers, budget: Budget::default(), jitter: Jitter::default() }
+        Self { breakers, budget: Budget::default(), jitter: Jitter::default(), news: News::default() }
+    }
+
+    pub(crate) fn take_news(&mut self) -> News {
+        mem::take(&mut self.news)
+    }
+
+    /// How many breakers are open.
+    pub(crate) fn open(&self) -> usize {
+        self.breakers.iter().filter(|breaker| breaker.is_open()).count()
     }
 }
 
@@ -96,7 +118,8 @@ impl Attempts {
     ) -> Option<Next> {
         let is_unavailable = reply.is_unavailable();
         if let (Some(limits), Some(breaker)) = (&persistence.breaker, health.breakers.get_mut(self.endpoint)) {
-            breaker.record(self.pass, !is_unavailable, limits, now);
+            let change = breaker.record(self.pass, !is_unavailable, limits, now);
+            health.news.changes.extend(change.map(|change| (self.endpoint, change)));
         }
         if !is_unavailable {
             return None;
@@ -132,6 +155,7 @@ impl Attempts {
                 *self = Self { endpoint, count, pass, ..*self };
                 return Next::Ask { endpoint, timeout };
             }
+            health.news.withheld += 1;
         }
         Next::GiveUp
     }

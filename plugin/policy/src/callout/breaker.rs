@@ -31,6 +31,15 @@ enum State {
     HalfOpen { since: SystemTime, probes: u32 },
 }
 
+/// What a breaker has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It lets nothing through but probes.
+    Opened,
+    /// It lets everything through.
+    Closed,
+}
+
 /// The right to ask, to be handed back with what became of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pass(u32);
@@ -58,10 +67,16 @@ impl Breaker {
         Some(Pass(self.generation))
     }
 
-    /// Learns whether what was let through has been answered.
-    pub(crate) fn record(&mut self, pass: Pass, is_answered: bool, limits: &BreakerLimits, now: SystemTime) {
+    /// Learns whether what was let through has been answered; says what that has changed.
+    pub(crate) fn record(
+        &mut self,
+        pass: Pass,
+        is_answered: bool,
+        limits: &BreakerLimits,
+        now: SystemTime,
+    ) -> Option<Change> {
         if pass.0 != self.generation {
-            return;
+            return None;
         }
         match &mut self.state {
             State::Closed { failures } if is_answered => *failures = 0,
@@ -69,13 +84,23 @@ impl Breaker {
                 *failures += 1;
                 if *failures >= limits.failures {
                     self.enter(State::Open { since: now });
+                    return Some(Change::Opened);
                 }
             }
-            State::HalfOpen { .. } if is_answered => self.enter(State::Closed { failures: 0 }),
+            State::HalfOpen { .. } if is_answered => {
+                self.enter(State::Closed { failures: 0 });
+                return Some(Change::Closed);
+            }
             State::HalfOpen { .. } => self.enter(State::Open { since: now }),
             // What is let through belongs to one of the other states.
             State::Open { .. } => {}
         }
+        None
+    }
+
+    /// Whether it lets nothing through but probes.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.state, State::Closed { .. })
     }
 
     fn enter(&mut self, state: State) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Answer, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
+    Answer, CalloutReply, Config, Denial, HeaderMutation, Metric, Permit, PermitReason, Request,
     audit::{Decision, Record},
     decisions::Keepable,
     denial::Obstacle,
@@ -217,7 +217,7 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, revocations, decisions, waiting, health, .. } = engine;
+        let Engine { config, verifier, revocations, decisions, waiting, health, reports, .. } = engine;
         self.record = config.audit.record(request);
         // What clients may not say.
         self.mutations = config.identity.removals(request);
@@ -232,7 +232,7 @@ impl Exchange {
         // Signature, time and claims.
         let is_verified = !verifier.is_empty();
         if is_verified {
-            verifier.verify(&token, request, now)?;
+            verifier.verify(&token, request, now, reports)?;
         } else {
             token.check_time(now, CLOCK_SKEW)?;
         }
@@ -275,7 +275,9 @@ impl Exchange {
         let question = upstream.question(&token, request, path.unwrap_or_default())?;
         if let Some(decisions) = decisions {
             let asked = Keepable { question: question.digest(), expires: token.expires() };
-            if let Some(verdict) = decisions.get(&asked.question, now) {
+            let verdict = decisions.get(&asked.question, now);
+            reports.count(if verdict.is_some() { Metric::DecisionHit } else { Metric::DecisionMiss });
+            if let Some(verdict) = verdict {
                 return Ok(verdict.map(|reason| self.allow(reason))?);
             }
             self.keepable = Some(asked);

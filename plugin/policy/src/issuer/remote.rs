@@ -50,6 +50,11 @@ impl RemoteKeys {
         (age <= self.source.refresh + self.source.stale_for).then_some(set)
     }
 
+    /// When the last good one came.
+    pub(crate) fn since(&self) -> Option<SystemTime> {
+        self.set.as_ref().map(|(_, since)| *since)
+    }
+
     /// Whether a newer set may be there soon: it is being fetched, or will be, where the last fetch is not too fresh.
     pub(crate) fn ask_again(&mut self, now: SystemTime) -> bool {
         if self.is_fetching(now) || self.due.is_none_or(|due| due <= now) {

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 
-use crate::{Config, Denial, Engine, Exchange, FetchId, FetchReply, Request, Step};
+use crate::{Config, Denial, Engine, Exchange, FetchId, FetchReply, Report, Request, Step};
 
 const CONFIG: &str = r#"{"timeout":2000,"bypassPaths":[],"tokens":{"maxFailures":3},"issuers":[{"issuer":"https://a","audiences":["api"],
     "jwks":{"cluster":"outbound|443||a.local","refresh":"1m","staleFor":"10m"}}]}"#;
@@ -155,7 +155,11 @@ fn the_last_good_set_counts_until_it_is_too_old() {
     gateway.tick("200", &set(&[Key(1)]), 0);
     let reply = |gateway: &mut Gateway, body: &str, now| {
         let reply = FetchReply { status: b"200", etag: None, body: body.into() };
-        gateway.engine.handle_fetch_reply(FetchId::Keys(0), Some(reply), at(now))
+        gateway.engine.handle_fetch_reply(FetchId::Keys(0), Some(reply), at(now));
+        std::iter::from_fn(|| gateway.engine.next_report()).find_map(|report| match report {
+            Report::Log(line) => Some(line),
+            _ => None,
+        })
     };
     let said = reply(&mut gateway, "{}", 60).unwrap();
     assert!(said.contains("https://a") && said.contains("`keys`"), "{said}");

@@ -150,6 +150,12 @@ impl SnapshotState {
         self.kept.as_ref().map(|kept| &kept.snapshot)
     }
 
+    /// When the last good snapshot was issued, by the service's clock; at the latest when it came.
+    #[must_use]
+    pub fn as_of(&self) -> Option<SystemTime> {
+        self.kept.as_ref().map(|kept| kept.as_of)
+    }
+
     /// How many replies in a row were of no use.
     #[must_use]
     pub fn failures(&self) -> u32 {

@@ -99,7 +99,7 @@ impl Gateway {
     /// What has come behind the requests.
     fn collect(&mut self) {
         self.callouts.extend(self.engine.take_detached());
-        for report in self.engine.take_reports() {
+        while let Some(report) = self.engine.next_report() {
             match report {
                 Report::Count(Metric::ShadowAllowed) => self.decided.push("allowed".to_owned()),
                 Report::Count(Metric::ShadowDenied(denial)) => self.decided.push(denial.code().to_owned()),
@@ -269,7 +269,7 @@ fn a_request_that_nothing_is_known_of_passes_too() {
         assert_eq!(matches!(step.as_ref().map(|step| matches!(step, Step::Continue(_))), Some(true)), expected);
         assert_eq!(exchange.is_allowed(), expected);
         assert_eq!(exchange.handle_unread(&mut engine), None);
-        let reports = engine.take_reports();
+        let reports: Vec<_> = std::iter::from_fn(|| engine.next_report()).collect();
         assert_eq!(reports == [Report::Count(Metric::ShadowUndecided)], expected, "{reports:?}");
     }
 }
@@ -286,8 +286,9 @@ fn the_audit_tells_what_would_have_been() {
     };
     // Once a request: not of the permit.
     assert_eq!(gateway.exchanges[0].audit_permit(&mut gateway.engine, &permit.unwrap()), None);
-    let lines: Vec<_> =
-        gateway.engine.take_reports().into_iter().filter(|report| matches!(report, Report::Audit(_))).collect();
+    let lines: Vec<_> = std::iter::from_fn(|| gateway.engine.next_report())
+        .filter(|report| matches!(report, Report::Audit(_)))
+        .collect();
     let [Report::Audit(line)] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(line.starts_with(r#"{"mode":"shadow","decision":"deny","reason":"missing_token","path":"/a","#), "{line}");
 }
