@@ -106,6 +106,7 @@ impl Exchange {
         if !matches!(self.state, State::New | State::Waiting) {
             return None;
         }
+        self.handle_end(engine);
         self.state = State::Denied;
         Some(Step::Deny(Answer::new(Denial::GatewayFailure, &[], engine.config.errors, self.to_grpc)))
     }
