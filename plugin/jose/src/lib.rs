@@ -5,6 +5,7 @@
 //! network, and no secrets but the configured ones of HS256.
 #![forbid(unsafe_code)]
 
+pub mod base64url;
 mod json;
 pub mod jwk;
 pub mod jws;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use gwauthz_jose::base64url;
 
 use crate::{Denial, Json, Object};
 
@@ -31,7 +31,7 @@ impl<'a> Token<'a> {
         let text = std::str::from_utf8(text).ok()?;
         let mut segments = text.split('.');
         let (header, payload, signature) = (segments.next()?, segments.next()?, segments.next()?);
-        let signature = Base64UrlUnpadded::decode_vec(signature).ok()?;
+        let signature = base64url::decode(signature)?;
         if segments.next().is_some() || signature.is_empty() {
             return None;
         }
@@ -139,7 +139,7 @@ impl<'a> Token<'a> {
 
 /// A base64url-encoded JSON object whose members are unique (RFC 7515, section 4).
 fn object(segment: &str) -> Option<Object> {
-    let text = Base64UrlUnpadded::decode_vec(segment).ok()?;
+    let text = base64url::decode(segment)?;
     Json::parse(&text).ok()?.into_object().ok()
 }
 

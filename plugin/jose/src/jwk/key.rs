@@ -1,12 +1,11 @@
 //! One key of a JWK Set (RFC 7517, section 4; RFC 7518, section 6; RFC 8037, section 2).
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::Jwk;
 use crate::{
-    Json, NotAnObject, Object,
+    Json, NotAnObject, Object, base64url,
     jws::{Algorithm, KeyError, MAX_KID_BYTES, VerifyingKey},
 };
 
@@ -137,5 +136,5 @@ fn string<'a>(jwk: &'a Object, name: &'static str) -> Result<&'a str, JwkError> 
 
 /// Bytes have one encoding only, so that the text of a usable key is as good as its bytes.
 fn bytes(jwk: &Object, name: &'static str) -> Result<Vec<u8>, JwkError> {
-    Base64UrlUnpadded::decode_vec(string(jwk, name)?).map_err(|_| JwkError::Encoding(name))
+    base64url::decode(string(jwk, name)?).ok_or(JwkError::Encoding(name))
 }
