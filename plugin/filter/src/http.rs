@@ -35,6 +35,7 @@ impl Drop for Http {
         if let Some(shared) = &self.shared {
             self.exchange.borrow_mut().handle_end(&mut shared.engine());
             shared.forget(self.id);
+            shared.schedule_wake();
         }
     }
 }
@@ -150,6 +151,7 @@ fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, ste
             Step::Wait => shared.hold(id, exchange),
         }
     }
+    shared.schedule_wake();
 }
 
 /// Lets a request that was held go on once it is allowed.

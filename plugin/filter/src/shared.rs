@@ -195,6 +195,13 @@ impl Shared {
         }
     }
 
+    /// Has the root context go on with requests that wait no longer.
+    pub(crate) fn schedule_wake(&self) {
+        if self.engine().has_woken() {
+            self.schedule();
+        }
+    }
+
     /// Has the host tick when the policy needs it next.
     pub(crate) fn schedule(&self) {
         let Ok(now) = hostcalls::get_current_time() else { return };

@@ -68,6 +68,14 @@ impl Upstream {
         Ok(Question(headers))
     }
 
+    /// How long a request's callouts may take together.
+    pub(crate) fn longest(&self) -> Duration {
+        let Persistence { timeout, deadline, retry, .. } = &self.persistence;
+        let attempts = retry.as_ref().map_or(1, |retry| retry.attempts);
+        let endpoints = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
+        deadline.unwrap_or_else(|| timeout.saturating_mul(attempts.saturating_mul(endpoints)))
+    }
+
     /// Puts a question to an endpoint; `None` where there is no such endpoint.
     pub(crate) fn ask(&self, question: Question, endpoint: usize, timeout: Duration) -> Option<Callout> {
         let Endpoint { cluster, authority, path } = self.endpoints.get(endpoint)?;

@@ -1,6 +1,7 @@
 //! The engine: what decides about requests, and what they share.
 
 mod asking;
+mod coalescing;
 mod exchange;
 mod shadow;
 mod waiting;
@@ -21,6 +22,7 @@ use crate::{
     revocation::SnapshotState,
 };
 
+use coalescing::Coalescing;
 pub use exchange::Exchange;
 use shadow::Shadows;
 use waiting::Waiting;
@@ -34,6 +36,8 @@ pub struct Engine {
     revocations: Option<SnapshotState>,
     /// Absent where the service's word is not kept.
     decisions: Option<Decisions>,
+    /// Absent where each request asks for itself.
+    coalescing: Option<Coalescing>,
     waiting: Waiting,
     health: Health,
     sampler: Sampler,
@@ -62,12 +66,14 @@ impl Engine {
         let verifier = Verifier::new(mem::take(&mut config.issuers), config.tokens.max_failures);
         let revocations = config.revocation.snapshot.take().map(SnapshotState::new);
         let health = Health::new(config.upstream.as_ref().map_or(0, |upstream| upstream.endpoints.len()));
-        let decisions = Decisions::new(config.cache);
+        let decisions = Decisions::new(config.cache.limits);
+        let coalescing = config.cache.coalesce.then(Coalescing::default);
         Self {
             config,
             verifier,
             revocations,
             decisions,
+            coalescing,
             waiting: Waiting::default(),
             health,
             sampler: Sampler::default(),
@@ -78,7 +84,7 @@ impl Engine {
 
     /// When [`Self::handle_tick`] is to be called next; `None`: whenever something has been waited for, or never.
     ///
-    /// Changes with each [`Step::Wait`], tick and reply, and with each request in shadow mode.
+    /// Changes with each [`Step::Wait`], tick and reply, where requests end, and with each request in shadow mode.
     #[must_use]
     pub fn next_tick(&self, now: SystemTime) -> Option<Duration> {
         if self.shadows.has_callouts() {
@@ -127,6 +133,12 @@ impl Engine {
         for _ in 0..self.health.open() {
             self.reports.change(Metric::BreakersOpen, -1);
         }
+    }
+
+    /// Whether there are requests that do not have to wait any longer: [`Self::next_tick`] is then at once.
+    #[must_use]
+    pub fn has_woken(&self) -> bool {
+        self.waiting.has_woken()
     }
 
     /// The requests that do not have to wait any longer, by their [`Exchange::new`] number.

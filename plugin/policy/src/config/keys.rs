@@ -175,8 +175,9 @@ pub const ROOT: &[Key] = &[
         value: Value::Object(cache::KEYS),
         default: None,
         about: about(
-            "How long each worker keeps the authorization service's word, for requests of which the service is told the same: \
-                `callout.forward` makes requests different by what it tells. That the service is unavailable is never kept.",
+            "What the authorization service is asked about once, for requests of which it is told the same: `callout.forward` \
+                makes requests different by what it tells. Each worker keeps its word for itself. That the service is \
+                unavailable is never kept.",
         ),
     },
     Key {

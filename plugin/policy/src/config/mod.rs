@@ -26,13 +26,13 @@ use crate::{
     answer::ErrorFormat,
     audit::{Audit, Identifiers},
     callout::Upstream,
-    decisions::CacheLimits,
     identity::Identity,
     issuer::{Issuer, KeySource},
     path::{AmbiguousPaths, PathPattern},
     rule::{Auth, OnError, Rule, Rules},
 };
 
+pub(crate) use cache::Cache;
 pub use effective::Effective;
 use headers::Headers;
 pub use issue::{ConfigErrors, Issue, IssueKind, Segment};
@@ -55,8 +55,7 @@ pub struct Config {
     pub(crate) issuers: Vec<Issuer>,
     /// How revocations are learnt of.
     pub(crate) revocation: Revocation,
-    /// How long the service's word is kept.
-    pub(crate) cache: CacheLimits,
+    pub(crate) cache: Cache,
     /// `bypassPaths` in front.
     pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,

@@ -1,11 +1,10 @@
-//! Asking the authorization service: from the question to its verdict, or to what counts without one.
+//! Asking the authorization service: from the question to its verdict, or to there being none.
 
 use std::time::SystemTime;
 
 use crate::{
     Callout, CalloutReply, Denial,
     callout::{Attempts, Health, Next, Question, Upstream},
-    rule::OnError,
 };
 
 /// A request's question under way.
@@ -14,7 +13,6 @@ pub(super) struct Asking {
     attempts: Attempts,
     /// `None` where it will not be put again.
     question: Option<Question>,
-    on_error: OnError,
 }
 
 /// What becomes of a question.
@@ -24,23 +22,20 @@ pub(super) enum Asked {
     Callout(Callout),
     /// It is put again then.
     Until(SystemTime),
-    /// Nobody can be asked, and the request may do without.
-    FailOpen,
-    /// Nobody can be asked.
-    Denied(Denial),
+    /// Nobody can be asked; who cannot do without is denied for this.
+    Unavailable(Denial),
 }
 
 impl Asking {
-    /// Puts a question; `on_error` says what counts where nobody can be asked.
+    /// Puts a question.
     pub(super) fn begin(
         question: Question,
-        on_error: OnError,
         upstream: &Upstream,
         health: &mut Health,
         now: SystemTime,
     ) -> (Self, Asked) {
         let (attempts, next) = Attempts::begin(&upstream.persistence, health, now);
-        let mut asking = Self { attempts, question: Some(question), on_error };
+        let mut asking = Self { attempts, question: Some(question) };
         let asked = asking.go_on(next, Denial::ServiceUnavailable, upstream);
         (asking, asked)
     }
@@ -70,13 +65,10 @@ impl Asking {
                 let again = upstream.persistence.may_ask_again(upstream.endpoints.len());
                 let question = if again { self.question.clone() } else { self.question.take() };
                 let callout = question.and_then(|question| upstream.ask(question, endpoint, timeout));
-                callout.map_or(Asked::Denied(Denial::ServiceUnavailable), Asked::Callout)
+                callout.map_or(Asked::Unavailable(Denial::ServiceUnavailable), Asked::Callout)
             }
             Next::Wait { until } => Asked::Until(until),
-            Next::GiveUp => match self.on_error {
-                OnError::Allow => Asked::FailOpen,
-                OnError::Deny => Asked::Denied(denial),
-            },
+            Next::GiveUp => Asked::Unavailable(denial),
         }
     }
 }

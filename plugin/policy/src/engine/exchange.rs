@@ -1,12 +1,14 @@
 //! The order of decisions: one step a stage.
 
+mod service;
+
 use std::{
     mem,
     time::{Duration, SystemTime},
 };
 
 use crate::{
-    Answer, CalloutReply, Config, Denial, HeaderMutation, Metric, Permit, PermitReason, Request,
+    Answer, CalloutReply, Config, Denial, HeaderMutation, Permit, PermitReason, Request,
     audit::{Decision, Record},
     decisions::Keepable,
     denial::Obstacle,
@@ -16,11 +18,7 @@ use crate::{
     token::Token,
 };
 
-use super::{
-    Engine, Step,
-    asking::{Asked, Asking},
-    waiting::Waiting,
-};
+use super::{Engine, Step, asking::Asking};
 
 /// How far clocks may be apart where no issuer says so (RFC 7519, section 4.1.4: "usually no more than a few minutes").
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
@@ -48,8 +46,12 @@ pub struct Exchange {
     asking: Option<Asking>,
     /// When it is put again.
     asks_again: Option<SystemTime>,
-    /// What its answer is kept as.
-    keepable: Option<Keepable>,
+    /// What its answer is known as, where it may be of use to others.
+    asked_as: Option<Keepable>,
+    /// Until when it may wait for what others hear, once it does.
+    hears_until: Option<SystemTime>,
+    /// What counts where nobody can be asked.
+    on_error: OnError,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -78,7 +80,9 @@ impl Exchange {
             to_grpc: false,
             asking: None,
             asks_again: None,
-            keepable: None,
+            asked_as: None,
+            hears_until: None,
+            on_error: OnError::Deny,
         }
     }
 
@@ -152,21 +156,7 @@ impl Exchange {
         if self.state != State::AwaitingReply {
             return None;
         }
-        let Engine { config, decisions, waiting, health, .. } = engine;
-        let asked = match (&mut self.asking, &config.upstream) {
-            (Some(asking), Some(upstream)) => asking.handle_reply(reply, upstream, health, now),
-            _ => None,
-        };
-        let decision = match asked {
-            Some(asked) => self.asked(asked, waiting),
-            None => {
-                let verdict = reply.verdict();
-                if let (Some(decisions), Some(asked)) = (decisions, self.keepable.take()) {
-                    decisions.keep(asked, verdict, now);
-                }
-                verdict.map(|reason| self.allow(reason))
-            }
-        };
+        let decision = self.hear_reply(engine, reply, now);
         Some(self.settle(engine, decision, now))
     }
 
@@ -195,6 +185,9 @@ impl Exchange {
         if self.state == State::Waiting {
             engine.waiting.remove(self.stream);
         }
+        if matches!(self.state, State::Waiting | State::AwaitingReply) {
+            self.leave_question(engine);
+        }
     }
 
     /// The gateway did not change the request as its permit says: the permit is void.
@@ -218,7 +211,7 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, revocations, decisions, waiting, health, reports, .. } = engine;
+        let Engine { config, verifier, revocations, reports, .. } = engine;
         self.record = config.audit.record(request);
         // What clients may not say.
         self.mutations = config.identity.removals(request);
@@ -274,20 +267,10 @@ impl Exchange {
         token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
         let question = upstream.question(&token, request, path.unwrap_or_default())?;
-        if let Some(decisions) = decisions {
-            let asked = Keepable { question: question.digest(), expires: token.expires() };
-            let verdict = decisions.get(&asked.question, now);
-            reports.count(if verdict.is_some() { Metric::DecisionHit } else { Metric::DecisionMiss });
-            if let Some(verdict) = verdict {
-                return Ok(verdict.map(|reason| self.allow(reason))?);
-            }
-            self.keepable = Some(asked);
-        }
         // What may be revoked does not pass because nobody can tell.
-        let on_error = if verdict.is_some() { OnError::Deny } else { on_error };
-        let (asking, asked) = Asking::begin(question, on_error, upstream, health, now);
-        self.asking = Some(asking);
-        Ok(self.asked(asked, waiting)?)
+        self.on_error = if verdict.is_some() { OnError::Deny } else { on_error };
+        let expires = token.expires();
+        Ok(self.ask(engine, question, expires, now)?)
     }
 
     /// Waits for what may take an obstacle away, unless the request has waited for long enough.
@@ -302,32 +285,6 @@ impl Exchange {
         }
         engine.waiting.add(self.stream, deadline);
         Ok(Step::Wait)
-    }
-
-    /// Puts the question again, if it is time for that.
-    fn ask_again(&mut self, engine: &mut Engine, until: SystemTime, now: SystemTime) -> Result<Step, Denial> {
-        let Engine { config, waiting, health, .. } = engine;
-        let asked = match (&mut self.asking, &config.upstream) {
-            // Whoever waits is woken by whatever comes for anybody.
-            _ if now < until => Asked::Until(until),
-            (Some(asking), Some(upstream)) => asking.handle_time(upstream, health, now),
-            _ => Asked::Denied(Denial::ServiceUnavailable),
-        };
-        self.asked(asked, waiting)
-    }
-
-    fn asked(&mut self, asked: Asked, waiting: &mut Waiting) -> Result<Step, Denial> {
-        self.asks_again = None;
-        match asked {
-            Asked::Callout(callout) => Ok(Step::Callout(callout)),
-            Asked::Until(until) => {
-                waiting.add(self.stream, until);
-                self.asks_again = Some(until);
-                Ok(Step::Wait)
-            }
-            Asked::FailOpen => Ok(self.allow(PermitReason::FailOpen)),
-            Asked::Denied(denial) => Err(denial),
-        }
     }
 
     /// Lets the request pass, unless its token lacks what the rules require: without issuers nobody has verified that before.
@@ -359,7 +316,7 @@ impl Exchange {
         Permit::new(reason, mutations)
     }
 
-    fn settle(&mut self, engine: &Engine, decision: Result<Step, Denial>, now: SystemTime) -> Step {
+    fn settle(&mut self, engine: &mut Engine, decision: Result<Step, Denial>, now: SystemTime) -> Step {
         let answer = |denial| Answer::new(denial, &[], engine.config.errors, self.to_grpc);
         let step = decision.unwrap_or_else(|denial| Step::Deny(answer(denial)));
         self.state = match step {
@@ -368,8 +325,10 @@ impl Exchange {
             Step::Callout(_) => State::AwaitingReply,
             Step::Wait => State::Waiting,
         };
-        if self.state == State::AwaitingReply {
-            self.asked = Some(now);
+        match self.state {
+            State::AwaitingReply => self.asked = Some(now),
+            State::Allowed | State::Denied => self.leave_question(engine),
+            State::New | State::Waiting => {}
         }
         step
     }

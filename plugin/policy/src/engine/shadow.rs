@@ -85,11 +85,14 @@ impl Engine {
         if !self.config.is_shadow {
             return;
         }
-        for stream in self.waiting.take_woken() {
-            let Some(Shadow { mut exchange, copy }) = self.shadows.take(stream) else { continue };
-            let source = || copy.source.clone();
-            let step = exchange.go_on(self, Request::new(&copy.headers).with_source(&source), now);
-            self.follow(Shadow { exchange, copy }, step);
+        // One may hear what wakes others.
+        while self.waiting.has_woken() {
+            for stream in self.waiting.take_woken() {
+                let Some(Shadow { mut exchange, copy }) = self.shadows.take(stream) else { continue };
+                let source = || copy.source.clone();
+                let step = exchange.go_on(self, Request::new(&copy.headers).with_source(&source), now);
+                self.follow(Shadow { exchange, copy }, step);
+            }
         }
     }
 

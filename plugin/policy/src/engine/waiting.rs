@@ -2,47 +2,90 @@
 
 use std::{mem, time::SystemTime};
 
-/// Who waits, by the number that the caller knows the request by, and until when.
+use crate::recent::Digest;
+
+/// Who waits, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    waiting: Vec<(u32, SystemTime)>,
+    waiting: Vec<Waiter>,
     woken: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    /// The number that the caller knows the request by.
+    stream: u32,
+    deadline: SystemTime,
+    /// Whose answer it waits for; `None`: whatever comes.
+    question: Option<Digest>,
 }
 
 impl Waiting {
     pub(super) fn add(&mut self, stream: u32, deadline: SystemTime) {
-        self.waiting.push((stream, deadline));
+        self.waiting.push(Waiter { stream, deadline, question: None });
+    }
+
+    /// Waits for what comes of a question that somebody else has put.
+    pub(super) fn add_for(&mut self, question: Digest, stream: u32, deadline: SystemTime) {
+        self.waiting.push(Waiter { stream, deadline, question: Some(question) });
     }
 
     /// Does not wake who has left.
     pub(super) fn remove(&mut self, stream: u32) {
-        self.waiting.retain(|(waiting, _)| *waiting != stream);
+        self.waiting.retain(|waiter| waiter.stream != stream);
         self.woken.retain(|woken| *woken != stream);
     }
 
     /// When the next one has waited for long enough.
     pub(super) fn next_deadline(&self) -> Option<SystemTime> {
-        self.waiting.iter().map(|(_, deadline)| *deadline).min()
+        if self.has_woken() {
+            return Some(SystemTime::UNIX_EPOCH);
+        }
+        self.waiting.iter().map(|waiter| waiter.deadline).min()
     }
 
-    /// Wakes all: what they wait for may have come.
+    /// Wakes all who wait for no question: what they wait for may have come.
     pub(super) fn wake_all(&mut self) {
-        self.woken.extend(mem::take(&mut self.waiting).into_iter().map(|(stream, _)| stream));
+        self.wake(|waiter| waiter.question.is_none());
     }
 
     /// Wakes those that have waited for long enough.
     pub(super) fn wake_late(&mut self, now: SystemTime) {
-        let woken = &mut self.woken;
-        self.waiting.retain(|(stream, deadline)| {
-            let waits = *deadline > now;
-            if !waits {
-                woken.push(*stream);
-            }
-            waits
-        });
+        self.wake(|waiter| waiter.deadline <= now);
+    }
+
+    /// Wakes who waits for a question; gives their numbers.
+    pub(super) fn wake_for(&mut self, question: &Digest) -> Vec<u32> {
+        let before = self.woken.len();
+        self.wake(|waiter| waiter.question.as_ref() == Some(question));
+        self.woken.get(before..).unwrap_or_default().to_vec()
+    }
+
+    /// Wakes the first of those who wait for a question.
+    pub(super) fn wake_first_for(&mut self, question: &Digest) -> Option<u32> {
+        let place = self.waiting.iter().position(|waiter| waiter.question.as_ref() == Some(question))?;
+        let Waiter { stream, .. } = self.waiting.remove(place);
+        self.woken.push(stream);
+        Some(stream)
+    }
+
+    /// Whether anybody has been woken and is still to be gone on with.
+    pub(super) fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
     }
 
     pub(super) fn take_woken(&mut self) -> Vec<u32> {
         mem::take(&mut self.woken)
+    }
+
+    fn wake(&mut self, is_woken: impl Fn(&Waiter) -> bool) {
+        let woken = &mut self.woken;
+        self.waiting.retain(|waiter| {
+            let wakes = is_woken(waiter);
+            if wakes {
+                woken.push(waiter.stream);
+            }
+            !wakes
+        });
     }
 }

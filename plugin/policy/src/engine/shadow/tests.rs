@@ -138,9 +138,11 @@ impl Gateway {
 
     fn go_on(&mut self) {
         self.collect();
-        for number in self.engine.take_woken() {
-            let step = self.ask(number);
-            self.follow(number, step);
+        while self.engine.has_woken() {
+            for number in self.engine.take_woken() {
+                let step = self.ask(number);
+                self.follow(number, step);
+            }
         }
     }
 }
@@ -190,6 +192,7 @@ fn configs() -> Vec<String> {
             r#""cluster":"c","bypassPaths":["/health"],{rules},"headers":{{"set":{{"x-user":"sub"}},"stripToken":true}}"#
         ),
         format!(r#"{callout},{rules},"cache":{{"allowTtl":"2s","denyTtl":"1s"}}"#),
+        format!(r#"{callout},{rules},"cache":{{"coalesce":true}}"#),
         format!(r#""timeout":1000,{remote},{rules}"#),
         format!(r#"{callout},{remote},"onError":"allow""#),
         format!(

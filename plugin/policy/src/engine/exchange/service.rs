@@ -1,0 +1,132 @@
+//! The last stage: the service's word, be it kept, somebody else's to ask for, or asked for now.
+
+use std::time::SystemTime;
+
+use crate::{
+    CalloutReply, Denial, Metric, PermitReason,
+    callout::Question,
+    decisions::Keepable,
+    engine::{
+        Engine, Step,
+        asking::{Asked, Asking},
+        coalescing::Word,
+    },
+    rule::OnError,
+};
+
+use super::Exchange;
+
+impl Exchange {
+    /// Decides by the service's word on a question about a token that expires then.
+    pub(super) fn ask(
+        &mut self,
+        engine: &mut Engine,
+        question: Question,
+        expires: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Result<Step, Denial> {
+        let Engine { config, decisions, coalescing, waiting, health, reports, .. } = engine;
+        let Some(upstream) = &config.upstream else { return Err(Denial::ServiceUnavailable) };
+        if decisions.is_some() || coalescing.is_some() {
+            let asked = Keepable { question: question.digest(), expires };
+            self.asked_as = Some(asked);
+            if let Some(word) = coalescing.as_mut().and_then(|others| others.hear(&asked.question, self.stream)) {
+                return self.decide_by(word);
+            }
+            if let Some(decisions) = decisions {
+                let verdict = decisions.get(&asked.question, now);
+                reports.count(if verdict.is_some() { Metric::DecisionHit } else { Metric::DecisionMiss });
+                if let Some(verdict) = verdict {
+                    return self.decide_by(Word::Said(verdict));
+                }
+            }
+            if let Some(others) = coalescing {
+                // Not as if the service were unavailable: whoever has others leave could make that so.
+                if self.hears_until.is_some_and(|until| until <= now) {
+                    return Err(Denial::ServiceUnavailable);
+                }
+                if !others.is_to_ask(&asked.question, self.stream) {
+                    let until = *self.hears_until.get_or_insert_with(|| now + upstream.longest());
+                    waiting.add_for(asked.question, self.stream, until);
+                    return Ok(Step::Wait);
+                }
+            }
+        }
+        let (asking, asked) = Asking::begin(question, upstream, health, now);
+        self.asking = Some(asking);
+        self.pursue(engine, asked)
+    }
+
+    /// The service has replied.
+    pub(super) fn hear_reply(
+        &mut self,
+        engine: &mut Engine,
+        reply: CalloutReply<'_>,
+        now: SystemTime,
+    ) -> Result<Step, Denial> {
+        let asked = match (&mut self.asking, &engine.config.upstream) {
+            (Some(asking), Some(upstream)) => asking.handle_reply(reply, upstream, &mut engine.health, now),
+            _ => None,
+        };
+        if let Some(asked) = asked {
+            return self.pursue(engine, asked);
+        }
+        let verdict = reply.verdict();
+        if let (Some(decisions), Some(asked)) = (&mut engine.decisions, self.asked_as) {
+            decisions.keep(asked, verdict, now);
+        }
+        self.hear(engine, Word::Said(verdict))
+    }
+
+    /// Puts the question again, if it is time for that.
+    pub(super) fn ask_again(
+        &mut self,
+        engine: &mut Engine,
+        until: SystemTime,
+        now: SystemTime,
+    ) -> Result<Step, Denial> {
+        let asked = match (&mut self.asking, &engine.config.upstream) {
+            // Whoever waits is woken by whatever comes for anybody.
+            _ if now < until => Asked::Until(until),
+            (Some(asking), Some(upstream)) => asking.handle_time(upstream, &mut engine.health, now),
+            _ => Asked::Unavailable(Denial::ServiceUnavailable),
+        };
+        self.pursue(engine, asked)
+    }
+
+    /// Nothing more comes of the request: who waits for what it has asked needs somebody else to ask.
+    pub(super) fn leave_question(&self, engine: &mut Engine) {
+        if let (Some(others), Some(asked)) = (&mut engine.coalescing, self.asked_as) {
+            others.leave(&asked.question, self.stream, &mut engine.waiting);
+        }
+    }
+
+    fn pursue(&mut self, engine: &mut Engine, asked: Asked) -> Result<Step, Denial> {
+        self.asks_again = None;
+        match asked {
+            Asked::Callout(callout) => Ok(Step::Callout(callout)),
+            Asked::Until(until) => {
+                engine.waiting.add(self.stream, until);
+                self.asks_again = Some(until);
+                Ok(Step::Wait)
+            }
+            Asked::Unavailable(denial) => self.hear(engine, Word::Unavailable(denial)),
+        }
+    }
+
+    /// What came of the question that the request has put.
+    fn hear(&mut self, engine: &mut Engine, word: Word) -> Result<Step, Denial> {
+        if let (Some(others), Some(asked)) = (&mut engine.coalescing, self.asked_as) {
+            others.tell(&asked.question, self.stream, word, &mut engine.waiting);
+        }
+        self.decide_by(word)
+    }
+
+    fn decide_by(&mut self, word: Word) -> Result<Step, Denial> {
+        match (word, self.on_error) {
+            (Word::Said(verdict), _) => verdict.map(|reason| self.allow(reason)),
+            (Word::Unavailable(_), OnError::Allow) => Ok(self.allow(PermitReason::FailOpen)),
+            (Word::Unavailable(denial), OnError::Deny) => Err(denial),
+        }
+    }
+}
