@@ -4,9 +4,9 @@
 //! its own, and can give neither response code details nor an answer's headers together with its gRPC status.
 #![expect(unsafe_code, reason = "calls of the host; each reads what is lent to it, and keeps nothing")]
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ptr};
 
-use gwauthz_policy::{Answer, HeaderMutation};
+use gwauthz_policy::{Answer, HeaderMutation, SharedData};
 use proxy_wasm::types::{MapType, MetricType};
 
 /// The host did not do what it was asked for; it has logged why.
@@ -40,6 +40,20 @@ mod imports {
         pub(super) fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, number: *mut u32) -> u32;
         pub(super) fn proxy_increment_metric(number: u32, offset: i64) -> u32;
         pub(super) fn proxy_record_metric(number: u32, value: u64) -> u32;
+        pub(super) fn proxy_get_shared_data(
+            key: *const u8,
+            key_size: usize,
+            value: *mut *mut u8,
+            value_size: *mut usize,
+            cas: *mut u32,
+        ) -> u32;
+        pub(super) fn proxy_set_shared_data(
+            key: *const u8,
+            key_size: usize,
+            value: *const u8,
+            value_size: usize,
+            cas: u32,
+        ) -> u32;
     }
 }
 
@@ -95,6 +109,32 @@ pub(crate) fn increment_metric(number: u32, by: i64) {
 pub(crate) fn record_metric(number: u32, value: u64) {
     // SAFETY: two numbers.
     let _ = unsafe { imports::proxy_record_metric(number, value) };
+}
+
+/// The host's shared data, of all plugins whose VMs have this one's `vm_id`.
+#[derive(Debug)]
+pub(crate) struct HostData;
+
+impl SharedData for HostData {
+    fn get(&self, key: &str) -> Option<(Vec<u8>, u32)> {
+        let (mut value, mut size, mut cas) = (ptr::null_mut(), 0, 0);
+        // SAFETY: the key comes with its length, and the host writes to variables that are ours.
+        let status = unsafe {
+            imports::proxy_get_shared_data(key.as_ptr(), key.len(), &raw mut value, &raw mut size, &raw mut cas)
+        };
+        if status != OK || value.is_null() {
+            return None;
+        }
+        // SAFETY: the host has had the SDK allocate as many bytes as a boxed slice, has written all, and keeps nothing.
+        Some((unsafe { Vec::from_raw_parts(value, size, size) }, cas))
+    }
+
+    fn set(&self, key: &str, value: &[u8], cas: u32) -> bool {
+        // SAFETY: each pointer comes with the length of what it points to, which outlives the call.
+        let status =
+            unsafe { imports::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
+        done(status).is_ok()
+    }
 }
 
 fn done(status: u32) -> Result<(), Refused> {

@@ -9,7 +9,7 @@ use proxy_wasm::{
     types::{BufferType, ContextType, LogLevel},
 };
 
-use crate::{http::Http, metrics, shared::Shared};
+use crate::{host::HostData, http::Http, metrics, shared::Shared};
 
 pub(crate) struct Root {
     id: u32,
@@ -46,7 +46,7 @@ impl RootContext for Root {
                 let Effective { text, .. } = &parsed.effective;
                 log(LogLevel::Info, &format!("gwauthz {}: configured: {text}", env!("CARGO_PKG_VERSION")));
                 metrics::record(Metric::Configuration, parsed.effective.number());
-                let shared = Rc::new(Shared::new(self.id, Engine::new(parsed.config)));
+                let shared = Rc::new(Shared::new(self.id, Engine::with_shared_data(parsed.config, Box::new(HostData))));
                 shared.schedule();
                 self.shared = Some(shared);
                 true

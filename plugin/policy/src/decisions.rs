@@ -1,11 +1,19 @@
 //! What the authorization service has said of late, for who asks the same.
 
-use std::time::{Duration, SystemTime};
+mod slots;
+
+use std::{
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     Denial, PermitReason,
     recent::{Digest, Recent},
+    shared_data::SealedData,
 };
+
+use slots::Slots;
 
 /// For how long its word is kept: `cache` of the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +29,8 @@ pub(crate) struct CacheLimits {
 pub(crate) struct Decisions {
     limits: CacheLimits,
     kept: Recent<Kept>,
+    /// What other workers have heard too.
+    slots: Option<Slots>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,29 +48,71 @@ pub(crate) struct Keepable {
     pub(crate) expires: Option<SystemTime>,
 }
 
+impl CacheLimits {
+    /// Until when a verdict counts that was heard then; `None` where it is not kept. That there is none never is.
+    fn until(
+        &self,
+        verdict: Result<PermitReason, Denial>,
+        from: SystemTime,
+        expires: Option<SystemTime>,
+    ) -> Option<SystemTime> {
+        let (time, latest) = match verdict {
+            Ok(_) => (self.allow, expires),
+            Err(Denial::RejectedByService | Denial::RevokedToken) => (self.deny, None),
+            Err(_) => return None,
+        };
+        let until = from.checked_add(time?)?;
+        Some(latest.map_or(until, |latest| until.min(latest)))
+    }
+}
+
 impl Decisions {
     /// `None` where nothing is to be kept.
     pub(crate) fn new(limits: CacheLimits) -> Option<Self> {
-        (limits != CacheLimits::default()).then(|| Self { limits, kept: Recent::default() })
+        (limits != CacheLimits::default()).then(|| Self { limits, kept: Recent::default(), slots: None })
+    }
+
+    /// The same, shared with other workers in so many slots.
+    pub(crate) fn shared(self, data: Rc<SealedData>, slots: u32) -> Self {
+        Self { slots: Slots::new(data, slots), ..self }
     }
 
     /// What the service has said, if that still counts.
-    pub(crate) fn get(&mut self, question: &Digest, now: SystemTime) -> Option<Result<PermitReason, Denial>> {
-        let kept = self.kept.get(question)?;
-        // Where the clock has stepped back, nobody knows how long ago it was.
-        (kept.from <= now && now < kept.until).then_some(kept.verdict)
+    pub(crate) fn get(&mut self, asked: &Keepable, now: SystemTime) -> Option<Result<PermitReason, Denial>> {
+        let known = self.kept.get(&asked.question).filter(|kept| kept.counts(now));
+        let kept = match known {
+            Some(kept) => kept,
+            None => {
+                let kept = self.heard_elsewhere(asked).filter(|kept| kept.counts(now))?;
+                self.kept.insert(asked.question, kept);
+                kept
+            }
+        };
+        Some(kept.verdict)
     }
 
     /// The service's last word. That it gave none is not kept.
     pub(crate) fn keep(&mut self, asked: Keepable, verdict: Result<PermitReason, Denial>, now: SystemTime) {
-        let (time, latest) = match verdict {
-            Ok(_) => (self.limits.allow, asked.expires),
-            Err(Denial::RejectedByService | Denial::RevokedToken) => (self.limits.deny, None),
-            Err(_) => return,
-        };
-        let Some(until) = time.and_then(|time| now.checked_add(time)) else { return };
-        let until = latest.map_or(until, |latest| until.min(latest));
-        self.kept.insert(asked.question, Kept { verdict, from: now, until });
+        let Some(until) = self.limits.until(verdict, now, asked.expires) else { return };
+        let kept = Kept { verdict, from: now, until };
+        self.kept.insert(asked.question, kept);
+        if let Some(slots) = &self.slots {
+            slots.put(&asked.question, kept);
+        }
+    }
+
+    /// What another worker has heard, for no longer than this one would let it count.
+    fn heard_elsewhere(&self, asked: &Keepable) -> Option<Kept> {
+        let kept = self.slots.as_ref()?.get(&asked.question)?;
+        let until = self.limits.until(kept.verdict, kept.from, asked.expires)?;
+        Some(Kept { until: kept.until.min(until), ..kept })
+    }
+}
+
+impl Kept {
+    /// Where the clock has stepped back, nobody knows how long ago it was.
+    fn counts(&self, now: SystemTime) -> bool {
+        self.from <= now && now < self.until
     }
 }
 
@@ -77,6 +129,10 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
     }
 
+    fn asked(question: u8) -> Keepable {
+        Keepable { question: [question; 32], expires: None }
+    }
+
     fn decisions() -> Decisions {
         let limits = CacheLimits { allow: Some(Duration::from_secs(5)), deny: Some(Duration::from_secs(1)) };
         Decisions::new(limits).unwrap()
@@ -86,11 +142,11 @@ mod tests {
     fn a_word_counts_for_its_time_and_its_question() {
         for (verdict, seconds) in [(ALLOWED, 5), (Err(Denial::RevokedToken), 1), (Err(Denial::RejectedByService), 1)] {
             let mut decisions = decisions();
-            decisions.keep(Keepable { question: [1; 32], expires: None }, verdict, at(10));
-            assert_eq!(decisions.get(&[1; 32], at(10)), Some(verdict));
-            assert_eq!(decisions.get(&[1; 32], at(10 + seconds)), None);
-            assert_eq!(decisions.get(&[1; 32], at(9)), None, "the clock has stepped back");
-            assert_eq!(decisions.get(&[2; 32], at(10)), None);
+            decisions.keep(asked(1), verdict, at(10));
+            assert_eq!(decisions.get(&asked(1), at(10)), Some(verdict));
+            assert_eq!(decisions.get(&asked(1), at(10 + seconds)), None);
+            assert_eq!(decisions.get(&asked(1), at(9)), None, "the clock has stepped back");
+            assert_eq!(decisions.get(&asked(2), at(10)), None);
         }
     }
 
@@ -98,8 +154,8 @@ mod tests {
     fn an_allow_ends_with_the_token() {
         let mut decisions = decisions();
         decisions.keep(Keepable { question: [1; 32], expires: Some(at(2)) }, ALLOWED, at(0));
-        assert_eq!(decisions.get(&[1; 32], at(1)), Some(ALLOWED));
-        assert_eq!(decisions.get(&[1; 32], at(2)), None);
+        assert_eq!(decisions.get(&asked(1), at(1)), Some(ALLOWED));
+        assert_eq!(decisions.get(&asked(1), at(2)), None);
     }
 
     #[test]
@@ -109,8 +165,8 @@ mod tests {
                 continue;
             }
             let mut decisions = decisions();
-            decisions.keep(Keepable { question: [1; 32], expires: None }, Err(denial), at(0));
-            assert_eq!(decisions.get(&[1; 32], at(0)), None, "{denial:?}");
+            decisions.keep(asked(1), Err(denial), at(0));
+            assert_eq!(decisions.get(&asked(1), at(0)), None, "{denial:?}");
         }
     }
 
@@ -119,7 +175,7 @@ mod tests {
         assert!(Decisions::new(CacheLimits::default()).is_none());
         let limits = CacheLimits { allow: None, deny: Some(Duration::from_secs(1)) };
         let mut decisions = Decisions::new(limits).unwrap();
-        decisions.keep(Keepable { question: [1; 32], expires: None }, ALLOWED, at(0));
-        assert_eq!(decisions.get(&[1; 32], at(0)), None);
+        decisions.keep(asked(1), ALLOWED, at(0));
+        assert_eq!(decisions.get(&asked(1), at(0)), None);
     }
 }

@@ -8,18 +8,22 @@ mod waiting;
 
 use std::{
     mem,
+    rc::Rc,
     time::{Duration, SystemTime},
 };
 
 use crate::{
-    Answer, Callout, Config, Metric, Permit,
+    Answer, Callout, Config, Metric, Permit, SharedData,
     audit::Sampler,
     callout::{Change, Health, News},
+    config::Secret,
     decisions::Decisions,
     fetch::{Fetch, FetchId, FetchReply},
     issuer::Verifier,
     report::{Report, Reports},
     revocation::SnapshotState,
+    seal::Seal,
+    shared_data::SealedData,
 };
 
 use coalescing::Coalescing;
@@ -60,7 +64,7 @@ pub enum Step {
 }
 
 impl Engine {
-    /// An engine that decides by `config`.
+    /// An engine that decides by `config`, and shares nothing with others.
     #[must_use]
     pub fn new(mut config: Config) -> Self {
         let verifier = Verifier::new(mem::take(&mut config.issuers), config.tokens.max_failures);
@@ -80,6 +84,20 @@ impl Engine {
             shadows: Shadows::default(),
             reports: Reports::default(),
         }
+    }
+
+    /// An engine that shares what `config` says with those in other VMs.
+    #[must_use]
+    pub fn with_shared_data(config: Config, data: Box<dyn SharedData>) -> Self {
+        let secret = config.shared_data_key.as_ref().and_then(Secret::value);
+        let seal = secret.and_then(|secret| Seal::new(secret, &config.digest));
+        let slots = config.cache.shared_slots;
+        let mut engine = Self::new(config);
+        if let Some(seal) = seal {
+            let data = Rc::new(SealedData::new(data, seal));
+            engine.decisions = engine.decisions.map(|decisions| decisions.shared(data, slots));
+        }
+        engine
     }
 
     /// When [`Self::handle_tick`] is to be called next; `None`: whenever something has been waited for, or never.

@@ -32,6 +32,8 @@ mod request;
 mod requirement;
 pub mod revocation;
 mod rule;
+mod seal;
+mod shared_data;
 mod source;
 mod token;
 
@@ -46,3 +48,4 @@ pub use metric::{Metric, MetricKind};
 pub use permit::{HeaderMutation, Permit, PermitReason};
 pub use report::Report;
 pub use request::Request;
+pub use shared_data::SharedData;

@@ -22,6 +22,7 @@ mod request;
 mod rust_guests;
 mod scenarios;
 mod services;
+mod sharing;
 mod surroundings;
 mod table;
 mod tcp;

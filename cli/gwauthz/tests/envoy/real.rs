@@ -48,13 +48,15 @@ impl Drop for RealEnvoy {
 }
 
 pub(crate) fn start(listeners: Vec<Listener>, clusters: &[(&str, SocketAddr)]) -> Result<Envoy, EnvoyError> {
-    let cluster = |(name, address): &(&str, SocketAddr)| {
-        let name = (*name).to_owned();
-        Cluster { stat_name: name.clone(), http2: name == GRPC_CLUSTER, names_client: false, name, address: *address }
-    };
-    let clusters = clusters.iter().map(cluster).collect();
+    let clusters = clusters.iter().map(|(name, address)| cluster(name, *address)).collect();
     let bootstrap = Bootstrap { workers: 1, listeners, clusters, surroundings: configured() };
     Envoy::start(&program(), &bootstrap)
+}
+
+/// A service that an Envoy can call.
+pub(crate) fn cluster(name: &str, address: SocketAddr) -> Cluster {
+    let name = name.to_owned();
+    Cluster { stat_name: name.clone(), http2: name == GRPC_CLUSTER, names_client: false, name, address }
 }
 
 /// What an Envoy logs that does not start with this listener.

@@ -36,7 +36,28 @@ pub(super) const KEYS: &[Key] = &[
                 503; where the client leaves whose request is asked about, the next is.",
         ),
     },
+    Key {
+        name: "shared",
+        value: Value::Flag,
+        default: Some("false"),
+        about: about(
+            "What one worker has heard counts in the others too, by way of Envoy's shared data; else each hears for itself. \
+                Needs `secrets.cache`: other plugins can write there, too.",
+        ),
+    },
+    Key {
+        name: "entries",
+        value: Value::Whole(1..=65_536),
+        default: Some("4096"),
+        about: about(
+            "How many of these entries workers share, of about 200 bytes each; they are never given back. Each question has its \
+                place in them, where the last one that was answered stays.",
+        ),
+    },
 ];
+
+/// As [`KEYS`] says.
+const DEFAULT_ENTRIES: u32 = 4096;
 
 /// What the authorization service is not asked about again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,19 +66,41 @@ pub(crate) struct Cache {
     pub(crate) limits: CacheLimits,
     /// Whether requests that put the same question at once are asked about once.
     pub(crate) coalesce: bool,
+    /// In how many slots workers share it; none where they do not.
+    pub(crate) shared_slots: u32,
 }
 
-/// `cluster` as it is written at the top; `max_lag`: the longest that an allow may be kept.
-pub(super) fn read(root: &Reader<'_>, cluster: Option<&str>, max_lag: Option<Duration>, issues: &mut Issues) -> Cache {
+/// `cluster` as it is written at the top; `max_lag`: the longest that an allow may be kept; `has_key`: whether there is what
+/// shared data are sealed with.
+pub(super) fn read(
+    root: &Reader<'_>,
+    cluster: Option<&str>,
+    max_lag: Option<Duration>,
+    has_key: bool,
+    issues: &mut Issues,
+) -> Cache {
     let Some(cache) = root.object("cache", issues).map(Reader::strict) else { return Cache::default() };
     let (allow, deny) = (cache.duration("allowTtl", issues), cache.duration("denyTtl", issues));
     let coalesce = cache.flag("coalesce", issues).unwrap_or(false);
+    let shared = cache.flag("shared", issues).unwrap_or(false);
+    let entries = cache.small("entries", issues);
     cache.finish(issues);
+    if shared && !has_key {
+        let expected = "`secrets.cache: {env: NAME}`: other plugins can write to shared data";
+        cache.refuse("shared", Refusal::not_allowed("true", expected), issues);
+    }
+    if shared && allow.is_none() && deny.is_none() {
+        cache.refuse("shared", Refusal::not_allowed("true", "`allowTtl` or `denyTtl`: nothing is kept"), issues);
+    }
+    if entries.is_some() && !shared {
+        cache.refuse("entries", Refusal::not_allowed("a number", "`shared: true`: no others are counted"), issues);
+    }
     if cluster.is_none() {
         root.refuse("cache", Refusal::not_allowed("the object", "`cluster`, whose word could be kept"), issues);
     }
     let allow = allow.map(|allow| max_lag.map_or(allow, |lag| allow.min(lag))).filter(|allow| !allow.is_zero());
-    Cache { limits: CacheLimits { allow, deny }, coalesce }
+    let shared_slots = if shared { entries.unwrap_or(DEFAULT_ENTRIES) } else { 0 };
+    Cache { limits: CacheLimits { allow, deny }, coalesce, shared_slots }
 }
 
 #[cfg(test)]
@@ -84,6 +127,11 @@ mod tests {
         assert_eq!(allow(r#"{"cluster":"c","cache":{"allowTtl":"5s","denyTtl":"1s"}}"#), Some(5000));
         assert_eq!(limits(r#"{"cluster":"c","cache":{"denyTtl":"1s"}}"#).deny, Some(Duration::from_secs(1)));
         assert!(cache(r#"{"cluster":"c","cache":{"coalesce":true}}"#).coalesce);
+        let slots = |more: &str| {
+            let secrets = r#""secrets":{"cache":{"env":"A"}}"#;
+            cache(&format!(r#"{{"cluster":"c",{secrets},"cache":{{"denyTtl":1{more}}}}}"#)).shared_slots
+        };
+        assert_eq!([slots(""), slots(r#","shared":true"#), slots(r#","shared":true,"entries":9"#)], [0, 4096, 9]);
         for (lag, expected) in [("2s", Some(2000)), ("9s", Some(5000)), ("0s", None)] {
             let text = format!(r#"{{"cluster":"c","cache":{{"allowTtl":"5s"}},"revocation":{{"maxLag":"{lag}"}}}}"#);
             assert_eq!(allow(&text), expected, "{lag}");
@@ -96,11 +144,31 @@ mod tests {
         let issuers = format!(r#""issuers":[{{"issuer":"i","audiences":["a"],"jwks":{{"inline":{keys}}}}}]"#);
         for (text, issue) in [
             (format!(r#"{{{issuers},"cache":{{"allowTtl":"1s"}}}}"#), "cache: `the object` is not allowed"),
+            (
+                r#"{"cluster":"c","cache":{"allowTtl":1,"shared":true}}"#.to_owned(),
+                "cache.shared: `true` is not allowed: expected `secrets.cache: {env: NAME}`",
+            ),
+            (
+                r#"{"cluster":"c","secrets":{"cache":{"env":"A"}},"cache":{"coalesce":true,"shared":true}}"#.to_owned(),
+                "cache.shared: `true` is not allowed: expected `allowTtl` or `denyTtl`",
+            ),
+            (
+                r#"{"cluster":"c","secrets":{"cache":{"env":"A"}},"cache":{"allowTtl":1,"entries":7}}"#.to_owned(),
+                "cache.entries: `a number` is not allowed: expected `shared: true`",
+            ),
+            (
+                r#"{"cluster":"c","secrets":{"cache":"A"},"cache":{"allowTtl":1,"shared":true}}"#.to_owned(),
+                "secrets.cache: expected `{env: NAME}`, found a string",
+            ),
+            (
+                r#"{"cluster":"c","compat":"seed","secrets":{"cash":{"env":"A"}}}"#.to_owned(),
+                "secrets.cash: unknown key",
+            ),
             (r#"{"cluster":"c","cache":{"allowTtl":0}}"#.to_owned(), "cache.allowTtl: `0` is not allowed"),
             (r#"{"cluster":"c","compat":"seed","cache":{"ttl":1}}"#.to_owned(), "cache.ttl: unknown key"),
         ] {
             let errors = Config::from_slice(text.as_bytes()).unwrap_err().to_string();
-            assert!(errors.starts_with(issue), "{errors}");
+            assert!(errors.starts_with(issue) && !errors.contains("; cache"), "{errors}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{cache, callout, headers, issuers, observability, revocation, rules, tokens};
+use super::{cache, callout, headers, issuers, observability, revocation, rules, secret, tokens};
 
 /// A key of an object in the configuration.
 #[derive(Debug)]
@@ -176,8 +176,15 @@ pub const ROOT: &[Key] = &[
         default: None,
         about: about(
             "What the authorization service is asked about once, for requests of which it is told the same: `callout.forward` \
-                makes requests different by what it tells. Each worker keeps its word for itself. That the service is \
-                unavailable is never kept.",
+                makes requests different by what it tells. That the service is unavailable is never kept.",
+        ),
+    },
+    Key {
+        name: "secrets",
+        value: Value::Object(secret::KEYS),
+        default: None,
+        about: about(
+            "What has to be kept secret: each names the variable of the VM's environment (`vmConfig.env`) that holds it.",
         ),
     },
     Key {

@@ -56,6 +56,8 @@ pub struct Config {
     /// How revocations are learnt of.
     pub(crate) revocation: Revocation,
     pub(crate) cache: Cache,
+    /// What is shared with other VMs is sealed with it.
+    pub(crate) shared_data_key: Option<Secret>,
     /// `bypassPaths` in front.
     pub(crate) rules: Rules,
     pub(crate) ambiguous_paths: AmbiguousPaths,
@@ -63,6 +65,8 @@ pub struct Config {
     pub(crate) audit: Audit,
     /// [`Effective::number`].
     pub(crate) number: u64,
+    /// [`Effective::digest`].
+    pub(crate) digest: [u8; 32],
     pub(crate) tokens: Tokens,
     pub(crate) strip_token: bool,
     pub(crate) identity: Identity,
@@ -122,6 +126,7 @@ impl Config {
             Some(mut config) if issues.errors.is_empty() => {
                 let effective = Effective::new(json, compat(json));
                 config.number = effective.number();
+                config.digest = effective.digest;
                 Ok(Parsed { config, warnings: issues.warnings, effective })
             }
             _ => Err(ConfigErrors::new(issues.errors)),
@@ -141,7 +146,8 @@ impl Config {
             KeySource::Secret(secret) => Some(secret),
             KeySource::Inline(_) | KeySource::Remote(_) => None,
         });
-        of_audit.into_iter().chain(of_issuers).try_for_each(|secret| secret.fill(&environment))
+        let others = of_audit.into_iter().chain(&mut self.shared_data_key);
+        others.chain(of_issuers).try_for_each(|secret| secret.fill(&environment))
     }
 
     /// How long a callout may take; `None` where there are none.
@@ -185,7 +191,13 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let written = root.objects("issuers", issues).unwrap_or_default();
     let issuers = issuers::read(&written, timeout, issues);
     let revocation = revocation::read(&root, &written, cluster, issues);
-    let cache = cache::read(&root, cluster, revocation.max_lag, issues);
+    let errors_before = issues.errors.len();
+    let shared_data_key = root.object("secrets", issues).map(Reader::strict).and_then(|secrets| {
+        secrets.finish(issues);
+        Secret::read(&secrets, "cache", issues)
+    });
+    let has_key = shared_data_key.is_some() || issues.errors.len() > errors_before;
+    let cache = cache::read(&root, cluster, revocation.max_lag, has_key, issues);
     let mut ambiguous_paths = None;
     if let Some(paths) = root.object("paths", issues) {
         ambiguous_paths = paths.word(
@@ -239,11 +251,13 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
         issuers,
         revocation,
         cache,
+        shared_data_key,
         rules,
         ambiguous_paths,
         allow_preflight: allow_preflight.unwrap_or(false),
         audit: Audit { is_shadow, ..audit.unwrap_or_default() },
         number: 0,
+        digest: [0; 32],
         tokens,
         strip_token: headers.strip_token,
         identity: headers.identity,

@@ -194,6 +194,13 @@ mod tests {
             {
                 observability.insert("hmacKey".to_owned(), json!({"env": "A"}));
             }
+            if members.get("cache").is_some_and(|cache| cache.get("shared").is_some() || cache.get("entries").is_some())
+            {
+                members.insert("secrets".to_owned(), json!({"cache": {"env": "A"}}));
+                let cache = members.get_mut("cache").and_then(JsonValue::as_object_mut).unwrap();
+                cache.insert("denyTtl".to_owned(), 1.into());
+                cache.entry("shared").or_insert(true.into());
+            }
             if let Some(snapshot) = members.get_mut("revocation").and_then(|revocation| revocation.get_mut("snapshot"))
             {
                 revocations(snapshot);

@@ -7,9 +7,20 @@ use crate::Json;
 
 use super::{
     issue::{ConfigErrors, Issue, IssueKind, Segment},
+    keys::{Key, Value, about},
     reader::{Issues, Reader},
     values::Refusal,
 };
+
+/// The keys of `secrets`.
+pub(super) const KEYS: &[Key] = &[Key {
+    name: "cache",
+    value: Value::Secret,
+    default: None,
+    about: about(
+        "What workers seal with that they share (`cache.shared`): 32 bytes or more, which other plugins must not have.",
+    ),
+}];
 
 /// A secret. Its `Debug` tells its name alone.
 #[derive(Clone, PartialEq, Eq)]

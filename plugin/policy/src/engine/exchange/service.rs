@@ -34,7 +34,7 @@ impl Exchange {
                 return self.decide_by(word);
             }
             if let Some(decisions) = decisions {
-                let verdict = decisions.get(&asked.question, now);
+                let verdict = decisions.get(&asked, now);
                 reports.count(if verdict.is_some() { Metric::DecisionHit } else { Metric::DecisionMiss });
                 if let Some(verdict) = verdict {
                     return self.decide_by(Word::Said(verdict));
