@@ -22,6 +22,8 @@ pub(crate) struct CacheLimits {
     pub(crate) allow: Option<Duration>,
     /// That a token is invalid or revoked.
     pub(crate) deny: Option<Duration>,
+    /// How long beyond that an allow counts where nobody can be asked, never past the token's `exp` either.
+    pub(crate) stale: Option<Duration>,
 }
 
 /// The service's word on questions, which hold all that it gets to know of a request.
@@ -58,7 +60,10 @@ impl CacheLimits {
     ) -> Option<SystemTime> {
         let (time, latest) = match verdict {
             Ok(_) => (self.allow, expires),
-            Err(Denial::RejectedByService | Denial::RevokedToken) => (self.deny, None),
+            // It ends an allow, be it kept for no time.
+            Err(Denial::RejectedByService | Denial::RevokedToken) => {
+                (self.deny.or(self.stale.map(|_| Duration::ZERO)), None)
+            }
             Err(_) => return None,
         };
         let until = from.checked_add(time?)?;
@@ -101,6 +106,20 @@ impl Decisions {
         }
     }
 
+    /// Whether the last word was an allow, and so lately that it counts where nobody can be asked.
+    pub(crate) fn has_allowed(&mut self, asked: &Keepable, now: SystemTime) -> bool {
+        let Some(stale) = self.limits.stale else { return false };
+        let (own, other) = (self.kept.get(&asked.question), self.heard_elsewhere(asked));
+        let last = match (own, other) {
+            (Some(own), Some(other)) if own.from < other.from => other,
+            (Some(last), _) | (None, Some(last)) => last,
+            (None, None) => return false,
+        };
+        let is_over = asked.expires.is_some_and(|expires| expires <= now);
+        let stale = Kept { until: last.until.checked_add(stale).unwrap_or(last.until), ..last };
+        last.verdict.is_ok() && !is_over && stale.counts(now)
+    }
+
     /// What another worker has heard, for no longer than this one would let it count.
     fn heard_elsewhere(&self, asked: &Keepable) -> Option<Kept> {
         let kept = self.slots.as_ref()?.get(&asked.question)?;
@@ -134,7 +153,8 @@ mod tests {
     }
 
     fn decisions() -> Decisions {
-        let limits = CacheLimits { allow: Some(Duration::from_secs(5)), deny: Some(Duration::from_secs(1)) };
+        let limits =
+            CacheLimits { allow: Some(Duration::from_secs(5)), deny: Some(Duration::from_secs(1)), stale: None };
         Decisions::new(limits).unwrap()
     }
 
@@ -173,9 +193,46 @@ mod tests {
     #[test]
     fn without_a_time_nothing_is_kept() {
         assert!(Decisions::new(CacheLimits::default()).is_none());
-        let limits = CacheLimits { allow: None, deny: Some(Duration::from_secs(1)) };
+        let limits = CacheLimits { deny: Some(Duration::from_secs(1)), ..CacheLimits::default() };
         let mut decisions = Decisions::new(limits).unwrap();
         decisions.keep(asked(1), ALLOWED, at(0));
         assert_eq!(decisions.get(&asked(1), at(0)), None);
+    }
+
+    #[test]
+    fn an_allow_counts_longer_where_nobody_can_be_asked() {
+        let limits =
+            CacheLimits { allow: Some(Duration::from_secs(5)), stale: Some(Duration::from_secs(10)), deny: None };
+        let expiring = Keepable { expires: Some(at(7)), ..asked(2) };
+        let mut decisions = Decisions::new(limits).unwrap();
+        decisions.keep(asked(1), ALLOWED, at(0));
+        decisions.keep(expiring, ALLOWED, at(0));
+        for (question, seconds, is_kept, has_allowed) in [
+            (asked(1), 4, true, true),
+            (asked(1), 5, false, true),
+            (asked(1), 14, false, true),
+            (asked(1), 15, false, false),
+            (expiring, 6, false, true),
+            (expiring, 7, false, false),
+            (asked(3), 0, false, false),
+        ] {
+            assert_eq!(decisions.get(&question, at(seconds)).is_some(), is_kept, "{question:?} {seconds}");
+            assert_eq!(decisions.has_allowed(&question, at(seconds)), has_allowed, "{question:?} {seconds}");
+        }
+        decisions.keep(asked(1), ALLOWED, at(20));
+        assert!(!decisions.has_allowed(&asked(1), at(19)), "the clock has stepped back");
+        // That the service gives no verdict takes no allow away, and that it denies does.
+        decisions.keep(asked(1), Err(Denial::ServiceUnavailable), at(21));
+        assert!(decisions.has_allowed(&asked(1), at(26)));
+        decisions.keep(asked(1), Err(Denial::RevokedToken), at(26));
+        assert!(!decisions.has_allowed(&asked(1), at(26)));
+        assert_eq!(decisions.get(&asked(1), at(26)), None, "nor is it kept where it is not to be");
+    }
+
+    #[test]
+    fn no_allow_counts_longer_unless_it_is_said() {
+        let mut decisions = decisions();
+        decisions.keep(asked(1), ALLOWED, at(0));
+        assert!(!decisions.has_allowed(&asked(1), at(0)));
     }
 }

@@ -43,6 +43,8 @@ pub enum PermitReason {
     Bypass,
     /// A browser asks whether it may send a request (CORS), and `preflight` allows that.
     Preflight,
+    /// A trusted issuer has signed the token, and the authorization service, which is unavailable, has allowed it of late.
+    Stale,
     /// A trusted issuer has signed the token, and the authorization service, which is unavailable, may be done without.
     FailOpen,
     /// `mode: shadow`: every request passes as it came, whatever is decided about it.
@@ -89,15 +91,22 @@ impl fmt::Debug for HeaderMutation {
 
 impl PermitReason {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 6] =
-        [Self::Verified, Self::AuthorizedByService, Self::Bypass, Self::Preflight, Self::FailOpen, Self::Shadow];
+    pub const ALL: [Self; 7] = [
+        Self::Verified,
+        Self::AuthorizedByService,
+        Self::Bypass,
+        Self::Preflight,
+        Self::Stale,
+        Self::FailOpen,
+        Self::Shadow,
+    ];
 
     /// Whether the claims of the request's token have been vouched for: by its signature, or by the service.
     pub(crate) fn vouches_for_claims(self) -> bool {
         match self {
             Self::Verified | Self::AuthorizedByService => true,
             // The issuer has, but it is not known whether the service still would.
-            Self::Bypass | Self::Preflight | Self::FailOpen | Self::Shadow => false,
+            Self::Bypass | Self::Preflight | Self::Stale | Self::FailOpen | Self::Shadow => false,
         }
     }
 
@@ -109,6 +118,7 @@ impl PermitReason {
             Self::AuthorizedByService => "authorized_by_service",
             Self::Bypass => "bypass",
             Self::Preflight => "preflight",
+            Self::Stale => "stale",
             Self::FailOpen => "fail_open",
             Self::Shadow => "shadow",
         }

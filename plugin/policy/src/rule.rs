@@ -54,11 +54,13 @@ pub(crate) struct Protection {
     pub(crate) on_error: OnError,
 }
 
-/// What becomes of a request with a verified token while the authorization service is unavailable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What becomes of a request with a verified token while the authorization service is unavailable, the strictest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OnError {
     #[default]
     Deny,
+    /// It passes where the service has allowed it of late.
+    StaleThenDeny,
     Allow,
 }
 
@@ -92,6 +94,12 @@ pub(crate) struct Target<'a> {
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 impl Rules {
+    /// Whether a request may be subject to this.
+    pub(crate) fn have(&self, on_error: OnError) -> bool {
+        let has = |rule: &Rule| matches!(&rule.auth, Auth::Required(protection) if protection.on_error == on_error);
+        self.on_error == on_error || self.list.iter().any(has)
+    }
+
     /// What holds for a request.
     ///
     /// A path that can be read in two ways is refused if that is asked for and any rule looks at paths.
@@ -128,7 +136,7 @@ impl Rules {
 impl OnError {
     /// What counts where another rule may match too.
     fn stricter(self, other: Option<Self>) -> Self {
-        if other == Some(Self::Deny) { Self::Deny } else { self }
+        other.map_or(self, |other| self.min(other))
     }
 }
 

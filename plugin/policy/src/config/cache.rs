@@ -27,6 +27,15 @@ pub(super) const KEYS: &[Key] = &[
         about: about("How long it counts that a token is invalid or revoked. Default: none is kept."),
     },
     Key {
+        name: "staleFor",
+        value: Value::Duration(Duration::from_millis(1)..=Duration::from_secs(24 * 60 * 60)),
+        default: None,
+        about: about(
+            "How long beyond `allowTtl` an allow counts while no service can be asked, where `onError: staleThenDeny` says that \
+                it does; never past the token's `exp`, nor `revocation.maxLag` after it was given.",
+        ),
+    },
+    Key {
         name: "coalesce",
         value: Value::Flag,
         default: Some("false"),
@@ -81,26 +90,30 @@ pub(super) fn read(
 ) -> Cache {
     let Some(cache) = root.object("cache", issues).map(Reader::strict) else { return Cache::default() };
     let (allow, deny) = (cache.duration("allowTtl", issues), cache.duration("denyTtl", issues));
+    let stale_for = cache.duration("staleFor", issues);
     let coalesce = cache.flag("coalesce", issues).unwrap_or(false);
     let shared = cache.flag("shared", issues).unwrap_or(false);
     let entries = cache.small("entries", issues);
     cache.finish(issues);
-    if shared && !has_key {
-        let expected = "`secrets.cache: {env: NAME}`: other plugins can write to shared data";
-        cache.refuse("shared", Refusal::not_allowed("true", expected), issues);
-    }
-    if shared && allow.is_none() && deny.is_none() {
-        cache.refuse("shared", Refusal::not_allowed("true", "`allowTtl` or `denyTtl`: nothing is kept"), issues);
-    }
-    if entries.is_some() && !shared {
-        cache.refuse("entries", Refusal::not_allowed("a number", "`shared: true`: no others are counted"), issues);
+    let keeps = allow.is_some() || deny.is_some();
+    for (key, value, is_refused, expected) in [
+        ("shared", "true", shared && !has_key, "`secrets.cache: {env: NAME}`: other plugins can write to shared data"),
+        ("shared", "true", shared && !keeps, "`allowTtl` or `denyTtl`: nothing is kept"),
+        ("entries", "a number", entries.is_some() && !shared, "`shared: true`: no others are counted"),
+        ("staleFor", "the time", stale_for.is_some() && allow.is_none(), "`allowTtl`, which it begins behind"),
+    ] {
+        if is_refused {
+            cache.refuse(key, Refusal::not_allowed(value, expected), issues);
+        }
     }
     if cluster.is_none() {
         root.refuse("cache", Refusal::not_allowed("the object", "`cluster`, whose word could be kept"), issues);
     }
     let allow = allow.map(|allow| max_lag.map_or(allow, |lag| allow.min(lag))).filter(|allow| !allow.is_zero());
+    let fresh = allow.unwrap_or_default();
+    let stale = stale_for.map(|stale| max_lag.map_or(stale, |lag| stale.min(lag.saturating_sub(fresh))));
     let shared_slots = if shared { entries.unwrap_or(DEFAULT_ENTRIES) } else { 0 };
-    Cache { limits: CacheLimits { allow, deny }, coalesce, shared_slots }
+    Cache { limits: CacheLimits { allow, deny, stale }, coalesce, shared_slots }
 }
 
 #[cfg(test)]
@@ -139,6 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn an_allow_is_stale_for_no_longer_than_revocations_may_take() {
+        let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let issuers = format!(r#""issuers":[{{"issuer":"i","audiences":["a"],"jwks":{{"inline":{keys}}}}}]"#);
+        for (more, expected) in [
+            ("", Some(30_000)),
+            (r#","revocation":{"maxLag":"60s"}"#, Some(30_000)),
+            (r#","revocation":{"maxLag":"20s"}"#, Some(15_000)),
+            (r#","revocation":{"maxLag":"5s"}"#, Some(0)),
+            (r#","revocation":{"maxLag":"0s"}"#, Some(0)),
+        ] {
+            let cache = r#""cache":{"allowTtl":"5s","staleFor":"30s"}"#;
+            let limits = limits(&format!(r#"{{"cluster":"c",{issuers},{cache},"onError":"staleThenDeny"{more}}}"#));
+            assert_eq!(limits.stale.map(|stale| stale.as_millis()), expected, "{more}");
+        }
+    }
+
+    #[test]
     fn what_cannot_work_is_refused() {
         let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
         let issuers = format!(r#""issuers":[{{"issuer":"i","audiences":["a"],"jwks":{{"inline":{keys}}}}}]"#);
@@ -163,6 +193,26 @@ mod tests {
             (
                 r#"{"cluster":"c","compat":"seed","secrets":{"cash":{"env":"A"}}}"#.to_owned(),
                 "secrets.cash: unknown key",
+            ),
+            (
+                format!(r#"{{"cluster":"c",{issuers},"cache":{{"staleFor":1}},"onError":"staleThenDeny"}}"#),
+                "cache.staleFor: `the time` is not allowed: expected `allowTtl`",
+            ),
+            (
+                format!(r#"{{"cluster":"c",{issuers},"cache":{{"allowTtl":1,"staleFor":1}},"onError":"allow"}}"#),
+                "cache.staleFor: `the time` is not allowed: expected `onError: staleThenDeny`",
+            ),
+            (
+                format!(r#"{{"cluster":"c",{issuers},"cache":{{"allowTtl":1}},"onError":"staleThenDeny"}}"#),
+                "onError: `onError: staleThenDeny` is not allowed: expected `cache.staleFor`",
+            ),
+            (
+                format!(r#"{{"cluster":"c",{issuers},"rules":[{{"onError":"staleThenDeny"}}]}}"#),
+                "rules: `onError: staleThenDeny` is not allowed: expected `cache.staleFor`",
+            ),
+            (
+                r#"{"cluster":"c","cache":{"allowTtl":1,"staleFor":1},"onError":"staleThenDeny"}"#.to_owned(),
+                "onError: `onError: staleThenDeny` is not allowed: expected `onError: deny` where there are no `issuers`",
             ),
             (r#"{"cluster":"c","cache":{"allowTtl":0}}"#.to_owned(), "cache.allowTtl: `0` is not allowed"),
             (r#"{"cluster":"c","compat":"seed","cache":{"ttl":1}}"#.to_owned(), "cache.ttl: unknown key"),

@@ -136,13 +136,15 @@ pub const ROOT: &[Key] = &[
     },
     Key {
         name: "onError",
-        value: Value::Word(&["deny", "allow"]),
+        value: Value::Word(&["deny", "allow", "staleThenDeny"]),
         default: Some(r#""deny""#),
         about: about(
             "What becomes of a request while no service can be asked: unreachable, reset, timed out, or answering 502, 503 or \
                 504. `deny` answers it with 503. `allow` lets it through where one of the `issuers`, which it needs, has \
                 signed its token and all else holds that the plugin verifies itself: whoever can overload the service, or \
-                make it fail upon a request of theirs, then gets in with a token that it would not allow. Where the service \
+                make it fail upon a request of theirs, then gets in with a token that it would not allow. \
+                `staleThenDeny` lets it through likewise, but only what the service has allowed of late (`cache.staleFor`), and \
+                tells the upstream nothing of it (`headers.set`). Where the service \
                 is asked because a snapshot of `revocation` cannot tell, it is `deny` always.",
         ),
     },

@@ -29,7 +29,7 @@ use crate::{
     identity::Identity,
     issuer::{Issuer, KeySource},
     path::{AmbiguousPaths, PathPattern},
-    rule::{Auth, OnError, Rule, Rules},
+    rule::{OnError, Rules},
 };
 
 pub(crate) use cache::Cache;
@@ -228,9 +228,7 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
 
     let on_error = root.word("onError", rules::ON_ERROR, issues).unwrap_or_default();
     let rules = rules::read(&root, bypass, on_error, issues);
-    if written.is_empty() {
-        refuse_fail_open(&root, &rules, issues);
-    }
+    check_on_error(&root, &rules, !written.is_empty(), cache.limits.stale.is_some(), issues);
     let allow_preflight = root.word("preflight", &[("deny", false), ("allow", true)], issues);
 
     let is_shadow = root.word("mode", &[("enforce", false), ("shadow", true)], issues).unwrap_or(false);
@@ -265,18 +263,26 @@ fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     })
 }
 
-/// Without issuers a forged token is as good as any while the service is unavailable.
-fn refuse_fail_open(root: &Reader<'_>, rules: &Rules, issues: &mut Issues) {
-    let allows =
-        |rule: &Rule| matches!(&rule.auth, Auth::Required(protection) if protection.on_error == OnError::Allow);
-    let key = match rules.on_error {
-        OnError::Allow => "onError",
-        OnError::Deny if rules.list.iter().any(allows) => "rules",
-        OnError::Deny => return,
-    };
-    let expected =
-        "`onError: deny` where there are no `issuers`: whoever overloads the service would get in with a forged token";
-    root.refuse(key, Refusal::not_allowed("onError: allow", expected), issues);
+/// Refuses what may let requests pass without the service, and cannot: without issuers a forged token is as good as any.
+fn check_on_error(root: &Reader<'_>, rules: &Rules, has_issuers: bool, stale_for: bool, issues: &mut Issues) {
+    let has_stale = rules.have(OnError::StaleThenDeny);
+    if stale_for && !has_stale {
+        let refusal = Refusal::not_allowed("the time", "`onError: staleThenDeny`, which makes use of it");
+        root.refuse("cache", refusal.below("staleFor"), issues);
+    }
+    for (word, on_error) in rules::ON_ERROR {
+        let expected = match on_error {
+            OnError::Deny => continue,
+            _ if !rules.have(*on_error) => continue,
+            _ if !has_issuers => {
+                "`onError: deny` where there are no `issuers`: whoever overloads the service would get in with a forged token"
+            }
+            OnError::StaleThenDeny if !stale_for => "`cache.staleFor`, which says how late it may be",
+            OnError::StaleThenDeny | OnError::Allow => continue,
+        };
+        let key = if rules.on_error == *on_error { "onError" } else { "rules" };
+        root.refuse(key, Refusal::not_allowed(["onError: ", word].concat(), expected), issues);
+    }
 }
 
 const COMPAT: &[(&str, Compat)] = &[("strict", Compat::Strict), ("seed", Compat::Seed)];

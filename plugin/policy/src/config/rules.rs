@@ -44,17 +44,18 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "onError",
-        value: Value::Word(&["deny", "allow"]),
+        value: Value::Word(&["deny", "allow", "staleThenDeny"]),
         default: None,
         about: about(
-            "As `onError` at the top, for these. Of rules that may match a request all have to allow it. Default: what is \
-                said there.",
+            "As `onError` at the top, for these. Of rules that may match a request the strictest counts. Default: what is said \
+                there.",
         ),
     },
 ];
 
 /// What `onError` may be.
-pub(super) const ON_ERROR: &[(&str, OnError)] = &[("deny", OnError::Deny), ("allow", OnError::Allow)];
+pub(super) const ON_ERROR: &[(&str, OnError)] =
+    &[("deny", OnError::Deny), ("allow", OnError::Allow), ("staleThenDeny", OnError::StaleThenDeny)];
 
 const MATCH: &[Key] = &[
     Key {

@@ -201,6 +201,14 @@ mod tests {
                 cache.insert("denyTtl".to_owned(), 1.into());
                 cache.entry("shared").or_insert(true.into());
             }
+            if members.get("cache").is_some_and(|cache| cache.get("staleFor").is_some()) {
+                members.entry("onError").or_insert("staleThenDeny".into());
+            }
+            if members.get("onError").is_some_and(|word| word == "staleThenDeny") {
+                let cache = members.entry("cache").or_insert(json!({})).as_object_mut().unwrap();
+                cache.entry("allowTtl").or_insert(1.into());
+                cache.entry("staleFor").or_insert(1.into());
+            }
             if let Some(snapshot) = members.get_mut("revocation").and_then(|revocation| revocation.get_mut("snapshot"))
             {
                 revocations(snapshot);

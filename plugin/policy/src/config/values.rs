@@ -36,6 +36,12 @@ impl Refusal {
         Self::not_allowed(format!("{found} elements"), format!("1 to {LONGEST_LIST}"))
     }
 
+    /// The same refusal, of what stands under a key.
+    pub(super) fn below(mut self, key: &'static str) -> Self {
+        self.below.insert(0, Segment::Key(key.to_owned()));
+        self
+    }
+
     /// The same refusal, of element `index` of a list.
     pub(super) fn at(mut self, index: usize) -> Self {
         self.below.insert(0, Segment::Index(index));

@@ -104,7 +104,8 @@ mod tests {
     }
 
     fn worker_with(memory: &Memory, allow: u64, slots: u32) -> Decisions {
-        let limits = CacheLimits { allow: Some(Duration::from_secs(allow)), deny: Some(Duration::from_secs(1)) };
+        let limits =
+            CacheLimits { allow: Some(Duration::from_secs(allow)), deny: Some(Duration::from_secs(1)), stale: None };
         Decisions::new(limits).unwrap().shared(data(memory, KEY, [7; 32]), slots)
     }
 
@@ -152,9 +153,29 @@ mod tests {
         let expires = Keepable { expires: Some(at(2)), ..asked(1) };
         assert_eq!(worker(&memory).get(&expires, at(1)), Some(ALLOWED));
         assert_eq!(worker(&memory).get(&expires, at(2)), None);
-        let no_allow = CacheLimits { allow: None, deny: Some(Duration::from_secs(1)) };
+        let no_allow = CacheLimits { deny: Some(Duration::from_secs(1)), ..CacheLimits::default() };
         let mut reader = Decisions::new(no_allow).unwrap().shared(data(&memory, KEY, [7; 32]), 16);
         assert_eq!(reader.get(&asked(1), at(0)), None);
+    }
+
+    #[test]
+    fn what_was_heard_last_counts_where_nobody_can_be_asked() {
+        let memory = Memory::default();
+        let second = Some(Duration::from_secs(1));
+        let limits = CacheLimits { allow: second, stale: second, deny: None };
+        let worker = || Decisions::new(limits).unwrap().shared(data(&memory, KEY, [7; 32]), 16);
+        let (mut one, mut other, mut third) = (worker(), worker(), worker());
+        one.keep(asked(1), ALLOWED, at(0));
+        assert!(other.has_allowed(&asked(1), at(1)));
+        assert!(!other.has_allowed(&asked(1), at(2)));
+        assert!(!third.has_allowed(&asked(2), at(0)));
+        assert_eq!(other.get(&asked(1), at(0)), Some(ALLOWED));
+        third.keep(asked(1), Err(Denial::RevokedToken), at(1));
+        for worker in [&mut one, &mut other, &mut third] {
+            assert!(!worker.has_allowed(&asked(1), at(1)));
+        }
+        other.keep(asked(1), ALLOWED, at(2));
+        assert!(third.has_allowed(&asked(1), at(2)));
     }
 
     #[test]

@@ -34,8 +34,10 @@ fn needed(method: &str, host: &str, path: &str) -> Option<String> {
 #[test]
 fn all_rules_that_may_match_have_to_let_a_request_do_without_the_service() {
     let on_error = |otherwise: &str, path: &str| {
+        let has_stale = otherwise == "staleThenDeny";
+        let cache = if has_stale { r#"{"allowTtl":1,"staleFor":1}"# } else { "{}" };
         let text = format!(
-            r#"{{"cluster":"c","issuers":{ISSUERS},"onError":"{otherwise}","paths":{{"ambiguous":"neverMatch"}},"rules":[
+            r#"{{"cluster":"c","issuers":{ISSUERS},"cache":{cache},"onError":"{otherwise}","paths":{{"ambiguous":"neverMatch"}},"rules":[
                 {{"match":{{"path":{{"prefix":"/strict"}}}},"onError":"deny"}},
                 {{"match":{{"path":{{"prefix":"/lax"}}}},"onError":"allow"}},
                 {{"match":{{"path":{{"prefix":"/silent"}}}}}},
@@ -48,18 +50,19 @@ fn all_rules_that_may_match_have_to_let_a_request_do_without_the_service() {
             ruling @ Ruling::Open(_) => panic!("{ruling:?}"),
         }
     };
-    use OnError::{Allow, Deny};
-    for (path, denying, allowing) in [
-        ("/", Deny, Allow),
-        ("/strict", Deny, Deny),
-        ("/lax", Allow, Allow),
-        ("/silent", Deny, Allow),
-        ("/LAX", Deny, Allow),
-        ("/Strict", Deny, Deny),
-        ("/lax/..%2fstrict", Deny, Deny),
-        ("/%6cax/%78", Allow, Allow),
+    use OnError::{Allow, Deny, StaleThenDeny};
+    for (path, denying, stale, allowing) in [
+        ("/", Deny, StaleThenDeny, Allow),
+        ("/strict", Deny, Deny, Deny),
+        ("/lax", Allow, Allow, Allow),
+        ("/silent", Deny, StaleThenDeny, Allow),
+        ("/LAX", Deny, StaleThenDeny, Allow),
+        ("/Strict", Deny, Deny, Deny),
+        ("/lax/..%2fstrict", Deny, Deny, Deny),
+        ("/%6cax/%78", Allow, Allow, Allow),
     ] {
-        assert_eq!((on_error("deny", path), on_error("allow", path)), (denying, allowing), "{path}");
+        let found = ["deny", "staleThenDeny", "allow"].map(|word| on_error(word, path));
+        assert_eq!(found, [denying, stale, allowing], "{path}");
     }
 }
 

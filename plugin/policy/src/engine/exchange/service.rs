@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::{
     CalloutReply, Denial, Metric, PermitReason,
     callout::Question,
-    decisions::Keepable,
+    decisions::{Decisions, Keepable},
     engine::{
         Engine, Step,
         asking::{Asked, Asking},
@@ -31,13 +31,13 @@ impl Exchange {
             let asked = Keepable { question: question.digest(), expires };
             self.asked_as = Some(asked);
             if let Some(word) = coalescing.as_mut().and_then(|others| others.hear(&asked.question, self.stream)) {
-                return self.decide_by(word);
+                return self.decide_by(decisions.as_mut(), word, now);
             }
             if let Some(decisions) = decisions {
                 let verdict = decisions.get(&asked, now);
                 reports.count(if verdict.is_some() { Metric::DecisionHit } else { Metric::DecisionMiss });
                 if let Some(verdict) = verdict {
-                    return self.decide_by(Word::Said(verdict));
+                    return self.decide_by(None, Word::Said(verdict), now);
                 }
             }
             if let Some(others) = coalescing {
@@ -54,7 +54,7 @@ impl Exchange {
         }
         let (asking, asked) = Asking::begin(question, upstream, health, now);
         self.asking = Some(asking);
-        self.pursue(engine, asked)
+        self.pursue(engine, asked, now)
     }
 
     /// The service has replied.
@@ -69,13 +69,13 @@ impl Exchange {
             _ => None,
         };
         if let Some(asked) = asked {
-            return self.pursue(engine, asked);
+            return self.pursue(engine, asked, now);
         }
         let verdict = reply.verdict();
         if let (Some(decisions), Some(asked)) = (&mut engine.decisions, self.asked_as) {
             decisions.keep(asked, verdict, now);
         }
-        self.hear(engine, Word::Said(verdict))
+        self.hear(engine, Word::Said(verdict), now)
     }
 
     /// Puts the question again, if it is time for that.
@@ -91,7 +91,7 @@ impl Exchange {
             (Some(asking), Some(upstream)) => asking.handle_time(upstream, &mut engine.health, now),
             _ => Asked::Unavailable(Denial::ServiceUnavailable),
         };
-        self.pursue(engine, asked)
+        self.pursue(engine, asked, now)
     }
 
     /// Nothing more comes of the request: who waits for what it has asked needs somebody else to ask.
@@ -101,7 +101,7 @@ impl Exchange {
         }
     }
 
-    fn pursue(&mut self, engine: &mut Engine, asked: Asked) -> Result<Step, Denial> {
+    fn pursue(&mut self, engine: &mut Engine, asked: Asked, now: SystemTime) -> Result<Step, Denial> {
         self.asks_again = None;
         match asked {
             Asked::Callout(callout) => Ok(Step::Callout(callout)),
@@ -110,23 +110,29 @@ impl Exchange {
                 self.asks_again = Some(until);
                 Ok(Step::Wait)
             }
-            Asked::Unavailable(denial) => self.hear(engine, Word::Unavailable(denial)),
+            Asked::Unavailable(denial) => self.hear(engine, Word::Unavailable(denial), now),
         }
     }
 
     /// What came of the question that the request has put.
-    fn hear(&mut self, engine: &mut Engine, word: Word) -> Result<Step, Denial> {
+    fn hear(&mut self, engine: &mut Engine, word: Word, now: SystemTime) -> Result<Step, Denial> {
         if let (Some(others), Some(asked)) = (&mut engine.coalescing, self.asked_as) {
             others.tell(&asked.question, self.stream, word, &mut engine.waiting);
         }
-        self.decide_by(word)
+        self.decide_by(engine.decisions.as_mut(), word, now)
     }
 
-    fn decide_by(&mut self, word: Word) -> Result<Step, Denial> {
-        match (word, self.on_error) {
-            (Word::Said(verdict), _) => verdict.map(|reason| self.allow(reason)),
-            (Word::Unavailable(_), OnError::Allow) => Ok(self.allow(PermitReason::FailOpen)),
+    fn decide_by(&mut self, decisions: Option<&mut Decisions>, word: Word, now: SystemTime) -> Result<Step, Denial> {
+        let verdict = match (word, self.on_error) {
+            (Word::Said(verdict), _) => verdict,
             (Word::Unavailable(denial), OnError::Deny) => Err(denial),
-        }
+            (Word::Unavailable(denial), OnError::StaleThenDeny) => {
+                let known = decisions.zip(self.asked_as);
+                let has_allowed = known.is_some_and(|(decisions, asked)| decisions.has_allowed(&asked, now));
+                if has_allowed { Ok(PermitReason::Stale) } else { Err(denial) }
+            }
+            (Word::Unavailable(_), OnError::Allow) => Ok(PermitReason::FailOpen),
+        };
+        verdict.map(|reason| self.allow(reason))
     }
 }
