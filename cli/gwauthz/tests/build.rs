@@ -116,6 +116,16 @@ fn what_cannot_be_built_says_why() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("not a proxy-wasm plugin"), "{}", stderr(&output));
 
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("{text}[package.metadata.gwauthz]\ncallbacks = [\"proxy_on_tick\"]\n")).unwrap();
+    let output = build_other();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("`proxy_on_tick`, of the `callbacks`"), "{}", stderr(&output));
+    fs::write(&manifest, format!("{text}[package.metadata.gwauthz]\ncallback = []\n")).unwrap();
+    let output = build_other();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("unknown field `callback`"), "{}", stderr(&output));
+
     other_crate(&crate_folder, "rlib", "");
     let output = build_other();
     assert_eq!(output.status.code(), Some(2));

@@ -9,7 +9,7 @@ use gwauthz_host::{
     scenario::{Scenario, run},
 };
 
-const MODULE: &str = "../../target/wasm32-wasip1/gwauthz-plugin/gwauthz_filter.wasm";
+const MODULE: &str = "../../target/wasm32-wasip1/gwauthz-plugin/trimmed/gwauthz_filter.wasm";
 
 const SCENARIO: &str = "name: Without a token nobody passes
 plugin: {}

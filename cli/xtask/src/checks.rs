@@ -29,7 +29,7 @@ pub(crate) fn test(steps: &mut Steps) -> Result<(), Failed> {
 /// A binary that holds the plugin, as a release does, works without a Rust toolchain and outside of a checkout.
 fn embedded_plugin(steps: &mut Steps) -> Result<(), Failed> {
     // The tests have built it.
-    let module = steps.root().join("target").join(WASM).join("gwauthz-plugin/gwauthz_filter.wasm");
+    let module = steps.root().join("target").join(WASM).join("gwauthz-plugin/trimmed/gwauthz_filter.wasm");
     let mut build = steps.cargo("build -p gwauthz --features embedded-plugin");
     steps.run("binary with the plugin in it", build.env("GWAUTHZ_PLUGIN_WASM", module))?;
     let mut test = steps.command(steps.root().join("target/debug/gwauthz"));

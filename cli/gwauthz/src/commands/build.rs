@@ -1,11 +1,6 @@
 //! `gwauthz build`: from a plugin's crate to a module that a gateway loads.
 
-use std::{
-    fs::Permissions,
-    io::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use gwauthz_host::{MAX_MODULE_BYTES, Metering};
@@ -52,7 +47,7 @@ impl BuildArgs {
         let checked = module::compiler(true, Metering::Deadline, terminal)?.check(&bytes)?;
         let path = match self.out {
             Some(out) => {
-                write_whole(&out, &bytes)?;
+                module::write_whole(&out, &bytes)?;
                 out
             }
             None => built,
@@ -78,20 +73,4 @@ impl BuildArgs {
         })?;
         Ok(Exit::Yes)
     }
-}
-
-/// Writes a file whole or not at all, readable by all as other build products are.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error: &std::io::Error| Failure::io("write the module to", path, error);
-    if path.is_dir() {
-        return Err(Failure::wrong(format!("{} is a folder", path.display()), "name the file to write"));
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(|error| failed(&error))?;
-    file.write_all(bytes).map_err(|error| failed(&error))?;
-    file.persist(path).map_err(|error| failed(&error.error))?;
-    Ok(())
 }

@@ -11,19 +11,25 @@ use std::{
     thread,
 };
 
+use gwauthz_host::MAX_MODULE_BYTES;
 use indicatif::ProgressBar;
 use miette::MietteDiagnostic;
 use serde::Deserialize;
 
 use crate::{
     exit::{Exit, Failure},
+    input,
     terminal::Terminal,
 };
+
+use super::{callbacks, write_whole};
 
 /// The target that gateways run.
 pub(crate) const TARGET: &str = "wasm32-wasip1";
 /// The profile, named so that it shares no files with builds by hand.
 pub(crate) const PROFILE: &str = "gwauthz-plugin";
+/// Where modules lie from which callbacks were left out, beside those that cargo has built.
+pub(crate) const TRIMMED: &str = "trimmed";
 
 /// Small first, since every worker of a gateway holds a copy.
 const PROFILE_SETTINGS: &[&str] =
@@ -58,11 +64,26 @@ pub(crate) fn build(manifest: &Path, names: FunctionNames, terminal: &Terminal) 
         return Err(Failure::wrong(format!("{} is a folder", manifest.display()), "name the crate's Cargo.toml"));
     }
     let folder = manifest.parent().unwrap_or(&manifest);
+    let wanted = callbacks::wanted(&manifest)?;
     ensure_target(folder, terminal)?;
     let progress = terminal.progress("building the plugin", None);
     let result = run_cargo(&manifest, names, folder, terminal, &progress);
     progress.finish_and_clear();
-    result
+    match wanted {
+        Some(wanted) => trim(&result?, &wanted),
+        None => result,
+    }
+}
+
+/// Leaves out of a module all callbacks but these. What cargo has built it puts back whenever it is asked, so that this
+/// lies in a folder of its own.
+fn trim(built: &Built, wanted: &[String]) -> Result<Built, Failure> {
+    let module = input::read("the module", &built.path, MAX_MODULE_BYTES as u64)?;
+    let folder = built.path.with_file_name(TRIMMED);
+    let path = folder.join(built.path.file_name().unwrap_or_default());
+    fs::create_dir_all(&folder).map_err(|error| Failure::io("write the module to", &folder, &error))?;
+    write_whole(&path, &callbacks::keep(&module, wanted)?)?;
+    Ok(Built { path })
 }
 
 fn run_cargo(

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::cargo::{PROFILE, TARGET};
+use super::cargo::{PROFILE, TARGET, TRIMMED};
 
 /// The module that was built in the workspace at `root`, unless a source has changed since cargo was last asked.
 pub(super) fn built(root: &Path) -> Option<PathBuf> {
@@ -16,7 +16,7 @@ pub(super) fn built(root: &Path) -> Option<PathBuf> {
     let mut sources = sources(&dep_info);
     sources.extend(MANIFESTS.map(|file| root.join(file)));
     let unchanged = sources.iter().all(|source| modified(source).is_some_and(|changed| changed < asked));
-    let module = folder.join("gwauthz_filter.wasm");
+    let module = folder.join(TRIMMED).join("gwauthz_filter.wasm");
     (unchanged && module.is_file()).then_some(module)
 }
 
@@ -80,7 +80,7 @@ mod tests {
         let source = write("plugin/filter/src/lib.rs", "");
         assert_eq!(built(root.path()), None, "nothing is built");
         write("target/wasm32-wasip1/gwauthz-plugin/gwauthz_filter.d", &format!("m: {}", source.display()));
-        let module = write("target/wasm32-wasip1/gwauthz-plugin/gwauthz_filter.wasm", "");
+        let module = write("target/wasm32-wasip1/gwauthz-plugin/trimmed/gwauthz_filter.wasm", "");
         assert_eq!(built(root.path()), None, "cargo was not asked");
         let soon = SystemTime::now() + Duration::from_secs(5);
         remember(root.path(), soon);

@@ -1,10 +1,14 @@
 //! Which module a command works on: the one that is named, else the embedded one, else the workspace's own.
 
+mod callbacks;
 pub(crate) mod cargo;
 mod fresh;
 
 use std::{
     env,
+    fs::Permissions,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -85,6 +89,22 @@ fn workspace(terminal: &Terminal) -> Result<ChosenModule, Failure> {
     let shown =
         env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(path);
     Ok(ChosenModule { bytes, origin: shown.display().to_string() })
+}
+
+/// Writes a file whole or not at all, readable by all as other build products are.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: &std::io::Error| Failure::io("write the module to", path, error);
+    if path.is_dir() {
+        return Err(Failure::wrong(format!("{} is a folder", path.display()), "name the file to write"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(|error| failed(&error))?;
+    file.write_all(bytes).map_err(|error| failed(&error))?;
+    file.persist(path).map_err(|error| failed(&error.error))?;
+    Ok(())
 }
 
 /// `$XDG_CACHE_HOME/gwauthz/modules`, or the same below `~/.cache` (XDG Base Directory Specification).
