@@ -8,16 +8,22 @@ use std::{
 
 use crate::steps::{Failed, run};
 
-/// The suite whose cosign and oras are recent enough; the machine may run an older one.
-const SUITE: &str = "trixie";
+/// A Debian suite.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Suite {
+    /// That of the machine, for programs that use its libraries.
+    Own,
+    /// This one, for programs that bring their own.
+    Named(&'static str),
+}
 
-/// Downloads `packages` of [`SUITE`] and unpacks them into `root/unpacked`, whose path it returns. `root` is emptied first.
+/// Downloads `packages` of a suite and unpacks them into `root/unpacked`, whose path it returns. `root` is emptied first.
 ///
 /// Mirrors and keyrings are those that the machine's apt uses: its sources are copied with the suite's name changed.
 ///
 /// # Errors
 /// Fails where the machine has no apt or no Debian sources, and where a package cannot be fetched or unpacked.
-pub(crate) fn unpack(root: &Path, packages: &[&str]) -> Result<PathBuf, Failed> {
+pub(crate) fn unpack(root: &Path, suite: Suite, packages: &[&str]) -> Result<PathBuf, Failed> {
     match fs::remove_dir_all(root) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             return Err(Failed::Io { doing: "empty", path: root.to_owned(), source });
@@ -32,7 +38,7 @@ pub(crate) fn unpack(root: &Path, packages: &[&str]) -> Result<PathBuf, Failed> 
     let (sources, debs, unpacked) = (folder("sources")?, folder("debs")?, folder("unpacked")?);
     folder("state/lists/partial")?;
     folder("cache/archives/partial")?;
-    copy_sources(&sources)?;
+    copy_sources(&sources, suite)?;
     write(&root.join("status"), "")?;
 
     let apt = |verb: &str| {
@@ -62,17 +68,21 @@ pub(crate) fn unpack(root: &Path, packages: &[&str]) -> Result<PathBuf, Failed> 
     Ok(unpacked)
 }
 
-/// Copies the machine's Debian sources, with the name of its release replaced by [`SUITE`].
-fn copy_sources(into: &Path) -> Result<(), Failed> {
+/// Copies the machine's Debian sources, with the name of its release replaced by that of the suite.
+fn copy_sources(into: &Path, suite: Suite) -> Result<(), Failed> {
     let release = read(Path::new("/etc/os-release"))?;
-    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap_or(SUITE);
+    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap_or_default();
+    let suite = match suite {
+        Suite::Own => codename,
+        Suite::Named(name) => name,
+    };
     let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().filter_map(Result::ok);
     for path in parts.map(|part| part.path()).chain([PathBuf::from("/etc/apt/sources.list")]) {
         let is_source = path.extension().is_some_and(|extension| extension == "list" || extension == "sources");
         let Some(name) = path.file_name().filter(|_| is_source && path.exists()) else { continue };
         let text = read(&path)?;
         if text.contains("debian") && text.contains(codename) {
-            write(&into.join(name), &text.replace(codename, SUITE))?;
+            write(&into.join(name), &text.replace(codename, suite))?;
         }
     }
     Ok(())

@@ -54,6 +54,15 @@ pub(crate) fn ci(steps: &mut Steps) -> Result<(), Failed> {
     test(steps)
 }
 
+/// Prints what a request costs a real Envoy, with the plugin and without. A report: no figure fails.
+pub(crate) fn bench(steps: &mut Steps, arguments: &[String]) -> Result<(), Failed> {
+    let bin = tools::for_benches(steps)?;
+    wasm_target(steps)?;
+    let mut bench = steps.cargo("bench --workspace --bench gateway --");
+    bench.args(arguments).env("GWAUTHZ_INTEROP_BIN", bin);
+    steps.run("requests through Envoy", &mut bench)
+}
+
 /// Rewrites the files that are made from the code. The tests that hold them fresh write them too, so that one list says
 /// what they are.
 pub(crate) fn generate(steps: &mut Steps) -> Result<(), Failed> {

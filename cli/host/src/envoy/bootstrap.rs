@@ -113,7 +113,7 @@ impl Bootstrap {
         let around = &self.surroundings;
         json!({
             "node": around.node.json(),
-            "admin": {"address": {"pipe": {"path": folder.join("admin"), "mode": 0o600}}},
+            "admin": admin(folder),
             "static_resources": {
                 "listeners": self.listeners.iter().map(|listener| listener.json(folder, around)).collect::<Vec<_>>(),
                 "clusters": self.clusters.iter().map(|cluster| cluster.json(around)).collect::<Vec<_>>(),
@@ -329,7 +329,12 @@ fn access_log(folder: &Path) -> Value {
     })
 }
 
-fn put(object: &mut Value, key: &str, value: Value) {
+/// The administration interface of a process with this folder: a socket that nobody else may reach.
+pub(super) fn admin(folder: &Path) -> Value {
+    json!({"address": {"pipe": {"path": folder.join("admin"), "mode": 0o600}}})
+}
+
+pub(super) fn put(object: &mut Value, key: &str, value: Value) {
     if let Some(object) = object.as_object_mut() {
         object.insert(key.to_owned(), value);
     }

@@ -7,11 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
     access::AccessLog,
-    bootstrap::{Bootstrap, Plugin, Protocol},
+    bootstrap::{Bootstrap, Plugin, Protocol, admin, put},
     log::LogReader,
 };
 
@@ -71,6 +72,13 @@ impl Folder {
         }
         // There before Envoy is, so that it can be read at any time.
         File::create(self.file("access"))?;
+        File::create(self.file("log"))
+    }
+
+    /// The same with a configuration as it is, `admin` aside.
+    pub(super) fn prepare_quiet(&self, mut configuration: Value) -> io::Result<File> {
+        put(&mut configuration, "admin", admin(self.path()));
+        fs::write(self.file("bootstrap.json"), configuration.to_string())?;
         File::create(self.file("log"))
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -10,6 +11,8 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+use serde_json::Value;
 
 use super::{
     admin::Admin,
@@ -90,8 +93,21 @@ impl Envoy {
     /// Where it cannot be started, ends early, or is not ready in time.
     pub fn start(program: &Program, bootstrap: &Bootstrap) -> Result<Self, EnvoyError> {
         let folder = Folder::new().map_err(io_error("make a temporary folder"))?;
-        let envoy = Self::spawn(program, bootstrap, folder)?;
+        let log = folder.prepare(bootstrap).map_err(io_error("write envoy's configuration"))?;
+        let mut envoy = Self::spawn(program, folder, log, bootstrap.workers, "wasm:trace")?;
+        envoy.updatable = bootstrap.updatable().map(|(plugin, protocol)| (plugin.name.clone(), protocol)).collect();
         envoy.ready()
+    }
+
+    /// Starts Envoy with one worker and `configuration` as it is, but for where its administration interface is; it logs
+    /// warnings alone. This is for who measures it: [`Envoy::start`] has it tell all that it does.
+    ///
+    /// # Errors
+    /// As [`Envoy::start`].
+    pub fn start_quiet(program: &Program, configuration: Value) -> Result<Self, EnvoyError> {
+        let folder = Folder::new().map_err(io_error("make a temporary folder"))?;
+        let log = folder.prepare_quiet(configuration).map_err(io_error("write envoy's configuration"))?;
+        Self::spawn(program, folder, log, 1, "wasm:warning")?.ready()
     }
 
     /// Where the listener of this name listens.
@@ -106,7 +122,7 @@ impl Envoy {
         &self.admin
     }
 
-    /// The number of its main thread in the log.
+    /// The number of its process, which is that of its main thread in the log.
     #[must_use]
     pub fn main_thread(&self) -> u32 {
         self.process.child.id()
@@ -175,13 +191,18 @@ impl Envoy {
         Ok((value("update_success"), value("update_rejected")))
     }
 
-    fn spawn(program: &Program, bootstrap: &Bootstrap, folder: Folder) -> Result<Self, EnvoyError> {
-        let log = folder.prepare(bootstrap).map_err(io_error("write envoy's configuration"))?;
+    fn spawn(
+        program: &Program,
+        folder: Folder,
+        log: File,
+        workers: u16,
+        wasm_level: &'static str,
+    ) -> Result<Self, EnvoyError> {
         let mut command = Command::new("sh");
         command.args(["-c", GUARDED, "envoy"]).arg(program.path());
         command.arg("--config-path").arg(folder.file("bootstrap.json"));
-        command.args(["--concurrency", &bootstrap.workers.max(1).to_string()]);
-        command.args(["--log-level", "warning", "--component-log-level", "wasm:trace"]);
+        command.args(["--concurrency", &workers.max(1).to_string()]);
+        command.args(["--log-level", "warning", "--component-log-level", wasm_level]);
         command.args(["--log-format", FORMAT, "--log-format-escaped", "--file-flush-interval-msec", "5"]);
         command.args(["--disable-hot-restart"]);
         let output = log.try_clone().map_err(io_error("share envoy's log"))?;
@@ -189,8 +210,8 @@ impl Envoy {
         let mut child = command.spawn().map_err(io_error("start envoy"))?;
         let process = Process { guard: child.stdin.take(), child };
         let admin = Admin::at(&folder.file("admin"));
-        let updatable = bootstrap.updatable().map(|(plugin, protocol)| (plugin.name.clone(), protocol)).collect();
-        Ok(Self { process, folder, admin, listeners: BTreeMap::new(), updatable, updates: AtomicU32::new(0) })
+        let (listeners, updatable) = (BTreeMap::new(), Vec::new());
+        Ok(Self { process, folder, admin, listeners, updatable, updates: AtomicU32::new(0) })
     }
 
     /// Waits until it serves.

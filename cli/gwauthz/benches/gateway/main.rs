@@ -1,0 +1,108 @@
+//! What a request costs a real Envoy, with the plugin and without: `cargo xtask bench`.
+//!
+//! One Envoy a setup, each with one worker, all of them there from the first round to the last; wrk sends requests to one after
+//! the other, round by round, so that what else the machine does meets all of them. Counted is the CPU time of Envoy's
+//! process: the upstream and the services are in this process, whose time is nobody's.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench fails by panicking and prints"
+)]
+
+mod process;
+mod report;
+mod services;
+mod setup;
+mod tokens;
+mod wrk;
+
+use std::{env, path::PathBuf, process::Command, time::Duration};
+
+use clap::Parser;
+use gwauthz_host::envoy::{Envoy, Program};
+use serde_json::Value;
+
+use crate::{
+    report::Row,
+    services::Services,
+    setup::{Setup, setups},
+    wrk::{Load, Wrk},
+};
+
+/// What a request costs a real Envoy, with the plugin and without
+#[derive(Debug, Parser)]
+struct Cli {
+    /// How often each setup is measured
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How long each measurement takes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// The setups to measure whose names contain this; the two that the others are compared with always
+    #[arg(long)]
+    only: Option<String>,
+    /// Said by `cargo bench`
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// A setup that is being measured.
+struct Measured {
+    setup: Setup,
+    envoy: Envoy,
+    load: Load,
+    row: Row,
+}
+
+fn main() {
+    let cli = Cli::parse();
+    let bin = PathBuf::from(env::var_os("GWAUTHZ_INTEROP_BIN").expect("run `cargo xtask bench`"));
+    let program = Program::find(Some(&bin.join("envoy"))).expect("envoy");
+    let wrk = Wrk::new(bin.join("wrk"), Duration::from_secs(cli.seconds));
+    let services = Services::start().expect("ports to listen on");
+    let module = plugin();
+
+    let chosen = |setup: &Setup| setup.is_baseline() || cli.only.as_ref().is_none_or(|only| setup.name.contains(only));
+    let setups = setups().into_iter().filter(chosen);
+    let mut measured: Vec<_> = setups
+        .map(|setup| {
+            let envoy = Envoy::start_quiet(&program, setup.configuration(&module, services)).expect("envoy");
+            let listener = envoy.listener("gateway").expect("a listener");
+            let load = Load::new(listener, &setup.tokens);
+            Measured { row: Row::new(setup.name), setup, envoy, load }
+        })
+        .collect();
+
+    // The first round is for V8, which compiles what is called often, and is not counted.
+    for round in 0..=cli.rounds {
+        eprintln!("round {round} of {}", cli.rounds);
+        for Measured { setup, envoy, load, row } in &mut measured {
+            let process = envoy.main_thread();
+            let before = process::cpu_time(process);
+            let sent = wrk.send(load).unwrap_or_else(|error| fail(setup, envoy, &error));
+            let took = process::cpu_time(process).saturating_sub(before);
+            if round > 0 {
+                row.add(took, &sent);
+            }
+            row.peak_memory = process::peak_memory(process);
+        }
+    }
+    println!("{}", report::table(measured.into_iter().map(|one| one.row).collect()));
+}
+
+/// What is measured has to be what is meant: requests that are let through.
+fn fail(setup: &Setup, envoy: &Envoy, error: &str) -> ! {
+    panic!("{}: {error}\nenvoy's log:\n{}", setup.name, envoy.folder().log_text())
+}
+
+/// The plugin of this checkout, as `gwauthz build` makes it.
+fn plugin() -> PathBuf {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let mut build = Command::new(env!("CARGO_BIN_EXE_gwauthz"));
+    let built = build.args(["build", "--format", "json"]).current_dir(root).output().expect("run gwauthz");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let built: Value = serde_json::from_slice(&built.stdout).expect("JSON");
+    built.get("path").and_then(Value::as_str).expect("the module's path").into()
+}

@@ -1,0 +1,81 @@
+//! The table: medians, how far rounds were apart, and ratios.
+
+use std::{fmt::Write as _, time::Duration};
+
+use crate::{
+    setup::{EXT_AUTHZ, FIRST_SEEN, NO_FILTER, VERIFIED},
+    wrk::Sent,
+};
+
+/// What was measured of a setup.
+pub(crate) struct Row {
+    name: &'static str,
+    /// CPU time of each round, in microseconds a request.
+    costs: Vec<f64>,
+    rates: Vec<f64>,
+    /// In KiB.
+    pub(crate) peak_memory: u32,
+}
+
+impl Row {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, costs: Vec::new(), rates: Vec::new(), peak_memory: 0 }
+    }
+
+    pub(crate) fn add(&mut self, cpu_time: Duration, sent: &Sent) {
+        self.costs.push(cpu_time.as_secs_f64() * 1e6 / f64::from(sent.requests));
+        self.rates.push(sent.rate);
+        self.costs.sort_by(f64::total_cmp);
+        self.rates.sort_by(f64::total_cmp);
+    }
+
+    fn cost(&self) -> f64 {
+        median(&self.costs)
+    }
+
+    /// Half the distance of the outermost rounds, in percent of the median.
+    fn spread(&self) -> f64 {
+        let (least, most) = (self.costs.first(), self.costs.last());
+        most.zip(least).map_or(0.0, |(most, least)| (most - least) / 2.0 / self.cost() * 100.0)
+    }
+}
+
+/// A line a setup; what a first-seen token costs more than a known one stands below.
+pub(crate) fn table(rows: Vec<Row>) -> String {
+    let row = |name| rows.iter().find(|row| row.name == name);
+    let (plain, native) = (row(NO_FILTER).expect("measured"), row(EXT_AUTHZ).expect("measured"));
+    let memory = |row: &Row| f64::from(row.peak_memory) / 1024.0;
+    let mut table = String::from(
+        "| setup | CPU us a request | spread | x no filter | x ext_authz | requests/s | peak MiB | x no filter |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    let mut first_seen = String::new();
+    for row in &rows {
+        let _ = writeln!(
+            table,
+            "| {} | {:.1} | ±{:.0} % | {:.2} | {:.2} | {:.0} | {:.1} | {:.2} |",
+            row.name,
+            row.cost(),
+            row.spread(),
+            row.cost() / plain.cost(),
+            row.cost() / native.cost(),
+            median(&row.rates),
+            memory(row),
+            memory(row) / memory(plain),
+        );
+    }
+    if let Some(known) = row(VERIFIED) {
+        for row in &rows {
+            if let Some(algorithm) = row.name.strip_prefix(FIRST_SEEN) {
+                let _ = writeln!(first_seen, "verifying {algorithm}: {:.0} us", row.cost() - known.cost());
+            }
+        }
+    }
+    format!("{table}\n{first_seen}")
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    let middle = sorted.len() / 2;
+    let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
+    if sorted.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) }
+}
