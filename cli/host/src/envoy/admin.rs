@@ -69,6 +69,14 @@ impl Admin {
         Ok(stats.filter_map(one).collect())
     }
 
+    /// All statistics as text for Prometheus.
+    ///
+    /// # Errors
+    /// Fails where the answer does not come or is no text.
+    pub fn prometheus(&self) -> io::Result<String> {
+        String::from_utf8(self.get("/stats/prometheus")?.body).map_err(io::Error::other)
+    }
+
     fn get(&self, path: &str) -> io::Result<Message> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(PATIENCE))?;

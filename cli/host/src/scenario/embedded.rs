@@ -111,9 +111,9 @@ impl<'a> Run<'a> {
         recorder: Option<Recorder>,
     ) -> Result<Self, RunError> {
         let journal = Journal::default();
-        let services = || Services::new(scenario, journal.clone(), recorder.is_some());
         let config = config(scenario, follows, recorder.is_some());
         let start = config.clock.now();
+        let services = || Services::new(scenario, start, journal.clone(), recorder.is_some());
         let plugin = plugin(scenario, plugin_configuration, module);
         let (gateway, logs) = match Gateway::start([plugin], config.clone(), services()) {
             Ok(gateway) => (gateway, None),

@@ -144,7 +144,8 @@ pub struct Reply {
     pub headers: HeaderFields,
     /// The body as text.
     pub body: Option<String>,
-    /// The body as JSON; its `content-type` is set where `headers` has none.
+    /// The body as JSON; its `content-type` is set where `headers` has none. In that of a service, `{$unixTime: -5s}` is the
+    /// time at the start of the scenario, less 5 s, in seconds since 1970: a real Envoy has the time of day.
     pub json: Option<Value>,
     /// Trailers, by name.
     #[serde(default)]

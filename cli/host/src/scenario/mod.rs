@@ -14,6 +14,7 @@ mod conversation;
 mod embedded;
 mod fields;
 mod format;
+mod moment;
 mod observed;
 mod oracle;
 mod place;

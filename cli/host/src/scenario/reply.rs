@@ -1,18 +1,21 @@
 //! What a service or the upstream of a scenario sends.
 
+use std::time::Duration;
+
 use crate::{headers::HeaderMap, world::HttpResponse};
 
-use super::format::Reply;
+use super::{format::Reply, moment::with_times};
 
 impl Reply {
     /// The response as Envoy has it of an HTTP/1.1 server: the status, the headers of the file in their order, the type
-    /// of a JSON body, and how long the body is (RFC 9112, section 6).
+    /// of a JSON body, and how long the body is (RFC 9112, section 6). Times in it are counted from `start`, the time since
+    /// the Unix epoch.
     #[must_use]
-    pub fn response(&self) -> HttpResponse {
+    pub fn response(&self, start: Duration) -> HttpResponse {
         let mut response = HttpResponse::new(self.status);
         self.headers.pairs().for_each(|(name, value)| response.headers.add(name, value));
         if let Some(json) = &self.json {
-            response.body = json.to_string().into_bytes();
+            response.body = with_times(json, start).to_string().into_bytes();
             if response.headers.first(b"content-type").is_none() {
                 response.headers.add("content-type", "application/json");
             }
@@ -31,11 +34,13 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::Reply;
     use crate::headers::HeaderMap;
 
     fn sent(text: &str) -> (HeaderMap, Vec<u8>) {
-        let response = serde_saphyr::from_str::<Reply>(text).unwrap().response();
+        let response = serde_saphyr::from_str::<Reply>(text).unwrap().response(Duration::ZERO);
         (response.headers, response.body)
     }
 

@@ -164,17 +164,18 @@ impl Entries {
 }
 
 impl<'a> Services<'a> {
-    pub(super) fn new(scenario: &'a Scenario, journal: Journal, told: bool) -> Self {
+    /// `start` is when the scenario begins, since the Unix epoch.
+    pub(super) fn new(scenario: &'a Scenario, start: Duration, journal: Journal, told: bool) -> Self {
         let entry = |service: &'a Service| Entry {
             service,
-            outcome: outcome(&service.answer),
+            outcome: outcome(&service.answer, start),
             left: service.times.unwrap_or(u32::MAX),
         };
         let upstream = scenario.upstream.as_ref();
         Self {
             entries: scenario.services.iter().map(entry).collect(),
             grpc: GrpcServices::new(&scenario.grpc_services),
-            upstream: upstream.map_or_else(|| Reply::default().response(), Reply::response),
+            upstream: upstream.unwrap_or(&Reply::default()).response(start),
             upstream_delay: upstream.and_then(|reply| reply.delay).unwrap_or_default().unsigned_abs(),
             journal,
             told,
@@ -227,11 +228,12 @@ impl World for Services<'_> {
     }
 }
 
-fn outcome(answer: &Answer) -> CallOutcome {
+fn outcome(answer: &Answer, start: Duration) -> CallOutcome {
     match answer {
-        Answer::Reply(reply) => {
-            CallOutcome::Reply { response: reply.response(), delay: reply.delay.unwrap_or_default().unsigned_abs() }
-        }
+        Answer::Reply(reply) => CallOutcome::Reply {
+            response: reply.response(start),
+            delay: reply.delay.unwrap_or_default().unsigned_abs(),
+        },
         Answer::Timeout => CallOutcome::Timeout,
         Answer::Refused => CallOutcome::Refused,
         Answer::Reset => CallOutcome::Reset,

@@ -1,7 +1,7 @@
 //! What HTTP messages of a scenario cannot be.
 
 use super::{
-    super::{fields::HeaderFields, format::Reply, place::Place},
+    super::{fields::HeaderFields, format::Reply, moment, place::Place},
     Checked, check_duration, no,
 };
 
@@ -27,6 +27,11 @@ pub(super) fn check_reply(reply: &Reply, place: &Place) -> Checked {
     if has_body && matches!(reply.status, 204 | 304) {
         let key = if reply.json.is_some() { "json" } else { "body" };
         return no(&place.key(key), "a reply of this status has no body (RFC 9110, section 6.4.1)", "leave it out");
+    }
+    if let Some(json) = &reply.json
+        && let Some(place) = moment::first_malformed(json, &place.key("json"))
+    {
+        return no(&place, "this is no time", "write it alone and with a span, such as `{$unixTime: -5s}`");
     }
     check_duration(reply.delay, &place.key("delay"))
 }

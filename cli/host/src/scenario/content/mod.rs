@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 
 use super::{
     format::{Answer, PluginSetup, Request, Scenario, Service, Step},
+    moment,
     place::Place,
 };
 
@@ -49,7 +50,12 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
         grpc::check_service(service, &top.key("grpcServices").item(number))?;
     }
     if let Some(upstream) = &scenario.upstream {
-        message::check_reply(upstream, &top.key("upstream"))?;
+        let place = top.key("upstream");
+        message::check_reply(upstream, &place)?;
+        // What clients get is the same wherever the scenario runs.
+        if let Some(place) = upstream.json.as_ref().and_then(|json| moment::first(json, &place.key("json"))) {
+            return no(&place, "the upstream does not tell the time", "write the number");
+        }
     }
     check_steps(scenario, &top.key("steps"))?;
     scenario.expect.as_ref().map_or(Ok(()), |expect| expectation::check_state(expect, &top.key("expect")))

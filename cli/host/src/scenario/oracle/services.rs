@@ -5,7 +5,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -40,6 +40,8 @@ pub(super) struct Arrival {
 }
 
 struct Record {
+    /// When the services were started, since the Unix epoch.
+    start: Duration,
     entries: Vec<Entry>,
     arrivals: Vec<Arrival>,
     unfaithful: Option<String>,
@@ -77,7 +79,8 @@ impl Services {
             .filter(|entry| !matches!(entry.answer, Answer::Refused))
             .map(|entry| entry.cluster.clone())
             .collect();
-        let record = Arc::new(Mutex::new(Record { entries, arrivals: Vec::new(), unfaithful: None }));
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let record = Arc::new(Mutex::new(Record { start, entries, arrivals: Vec::new(), unfaithful: None }));
 
         let (mut listening, mut clusters) = (Vec::new(), Vec::new());
         for (number, name) in names.iter().enumerate() {
@@ -177,7 +180,11 @@ impl Record {
                     self.unfaithful = Some(format!("{cluster} replies within {CLOSE:?} of the plugin's time-out"));
                 }
                 let status = if delay < timeout { reply.status } else { 504 };
-                (Reaction::Reply(delay, wire::reply(reply, to_head)), Some(delay.min(timeout)), Some(status))
+                (
+                    Reaction::Reply(delay, wire::reply(reply, self.start, to_head)),
+                    Some(delay.min(timeout)),
+                    Some(status),
+                )
             }
             Answer::Timeout => (Reaction::Silence, Some(timeout), Some(504)),
             // Its cluster has other entries too: such a scenario is not run here.
@@ -190,7 +197,7 @@ impl Record {
 
     /// A request arrives at the upstream.
     fn serve(&mut self, reply: &Reply, received: Received) -> Reaction {
-        let bytes = wire::reply(reply, received.request.method() == "HEAD");
+        let bytes = wire::reply(reply, self.start, received.request.method() == "HEAD");
         self.arrive(None, received, None, None);
         Reaction::Reply(reply.delay.unwrap_or_default().unsigned_abs(), bytes)
     }

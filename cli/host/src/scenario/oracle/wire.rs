@@ -37,8 +37,8 @@ pub(super) fn sending(request: &ClientRequest, leaves_after: Option<Duration>) -
 pub(super) const BROKEN_REPLY: &[u8] = b"HTTP/1.1 200 Told\r\ncontent-length: 9\r\n\r\n";
 
 /// What a service sends; the head alone to who asked for no more.
-pub(super) fn reply(reply: &Reply, to_head: bool) -> Vec<u8> {
-    let response = reply.response();
+pub(super) fn reply(reply: &Reply, start: Duration, to_head: bool) -> Vec<u8> {
+    let response = reply.response(start);
     let mut wire = format!("HTTP/1.1 {} Told\r\n", response.status()).into_bytes();
     put_fields(&mut wire, &response.headers);
     if to_head {

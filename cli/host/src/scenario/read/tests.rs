@@ -52,6 +52,19 @@ fn what_no_scenario_has_is_pointed_at() {
             "callback",
         ),
         ("name: a\nplugin: {}\nsteps: []\n---\nname: b\n", "a second document", "a file of its own", ""),
+        (
+            "name: a\nplugin: {}\nservices: [{cluster: a, answer: {reply: {status: 200, json: {at: {$unixTime: 5}}}}}]\n\
+             steps: []\n",
+            "this is no time",
+            "`{$unixTime: -5s}`",
+            "5",
+        ),
+        (
+            "name: a\nplugin: {}\nupstream: {status: 200, json: [{$unixTime: 0s}]}\nsteps: []\n",
+            "the upstream does not tell the time",
+            "write the number",
+            "0s",
+        ),
         ("name: a: b\nplugin: {}\nsteps: []\n", "mapping values are not allowed", "", ": b"),
         ("name: 'a\n", "", "", ""),
         ("", "", "", ""),
