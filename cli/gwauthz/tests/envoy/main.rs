@@ -9,6 +9,7 @@
 
 mod chains;
 mod connections;
+mod denials;
 mod embedded;
 mod gateway;
 mod grpc;

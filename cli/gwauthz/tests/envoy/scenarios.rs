@@ -310,7 +310,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn configuration(scenario: &Scenario) -> Vec<u8> {
+pub(crate) fn configuration(scenario: &Scenario) -> Vec<u8> {
     assert!(scenario.plugin.manifest.is_none(), "{}: manifests are for the command to read", scenario.name);
     scenario.plugin.config.as_ref().map_or_else(|| b"{}".to_vec(), |config| config.to_string().into_bytes())
 }
