@@ -17,6 +17,7 @@ mod grpc_scenarios;
 mod modules;
 mod outcome;
 mod plugin;
+mod prometheus;
 mod property_scenarios;
 mod real;
 mod request;
