@@ -18,7 +18,12 @@ mod setup;
 mod tokens;
 mod wrk;
 
-use std::{env, path::PathBuf, process::Command, time::Duration};
+use std::{
+    env,
+    path::{self, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use clap::Parser;
 use gwauthz_host::envoy::{Envoy, Program};
@@ -43,6 +48,9 @@ struct Cli {
     /// The setups to measure whose names contain this; the two that the others are compared with always
     #[arg(long)]
     only: Option<String>,
+    /// The module to measure instead of the one that this checkout makes
+    #[arg(long)]
+    module: Option<PathBuf>,
     /// Said by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
@@ -62,7 +70,7 @@ fn main() {
     let program = Program::find(Some(&bin.join("envoy"))).expect("envoy");
     let wrk = Wrk::new(bin.join("wrk"), Duration::from_secs(cli.seconds));
     let services = Services::start().expect("ports to listen on");
-    let module = plugin();
+    let module = cli.module.map_or_else(plugin, |module| path::absolute(module).expect("a module"));
 
     let chosen = |setup: &Setup| setup.is_baseline() || cli.only.as_ref().is_none_or(|only| setup.name.contains(only));
     let setups = setups().into_iter().filter(chosen);
