@@ -78,7 +78,7 @@ fn main() {
         .map(|setup| {
             let envoy = Envoy::start_quiet(&program, setup.configuration(&module, services)).expect("envoy");
             let listener = envoy.listener("gateway").expect("a listener");
-            let load = Load::new(listener, &setup.tokens);
+            let load = Load::new(listener, &setup.tokens());
             Measured { row: Row::new(setup.name), setup, envoy, load }
         })
         .collect();

@@ -1,6 +1,6 @@
 //! What is measured: Envoy with nothing, with its own filter, and with the plugin in several configurations.
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, rc::Rc};
 
 use serde_json::{Value, json};
 
@@ -13,8 +13,9 @@ use crate::{
 pub(crate) struct Setup {
     pub(crate) name: &'static str,
     filter: Filter,
-    /// The tokens of the requests, one after the other, over and over.
-    pub(crate) tokens: Vec<String>,
+    issuer: Rc<Issuer>,
+    /// How many tokens the requests have, one after the other, over and over.
+    token_count: usize,
 }
 
 /// What stands in front of the router.
@@ -36,14 +37,14 @@ pub(crate) const FIRST_SEEN: &str = "first seen ";
 const FIRST_SEEN_TOKENS: usize = 10_000;
 
 pub(crate) fn setups() -> Vec<Setup> {
-    let es256 = Issuer::new(Signer::es256());
-    let one = |name, filter| Setup { name, filter, tokens: es256.tokens(1) };
+    let es256 = Rc::new(Issuer::new(Signer::es256()));
+    let one = |name, filter| Setup { name, filter, issuer: Rc::clone(&es256), token_count: 1 };
     let plugin = |configuration| Filter::Plugin(configuration);
     let issuers = || json!([es256.configuration()]);
     let first_seen = |name, signer| {
         let issuer = Issuer::new(signer);
         let filter = plugin(json!({"issuers": [issuer.configuration()]}));
-        Setup { name, filter, tokens: issuer.tokens(FIRST_SEEN_TOKENS) }
+        Setup { name, filter, issuer: Rc::new(issuer), token_count: FIRST_SEEN_TOKENS }
     };
     vec![
         one(NO_FILTER, Filter::None),
@@ -68,6 +69,11 @@ impl Setup {
     /// Whether the others are compared with it.
     pub(crate) fn is_baseline(&self) -> bool {
         [NO_FILTER, EXT_AUTHZ].contains(&self.name)
+    }
+
+    /// The tokens of the requests. RSA takes seconds to sign as many.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.issuer.tokens(self.token_count)
     }
 
     /// Envoy's configuration.
