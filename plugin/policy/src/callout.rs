@@ -39,6 +39,7 @@ pub(crate) const AUTHORIZATION: &str = "authorization";
 
 impl Upstream {
     /// The question about `token`, which came with `request`; `path` is the request's without a token.
+    #[inline(never)]
     pub(crate) fn question(&self, token: &Token<'_>, request: Request<'_>, path: &[u8]) -> Result<Question, Denial> {
         let credentials = match self.token_header.as_str() {
             AUTHORIZATION => format!("Bearer {}", token.text()),

@@ -66,6 +66,7 @@ pub enum Step {
 impl Engine {
     /// An engine that decides by `config`, and shares nothing with others.
     #[must_use]
+    #[inline(never)]
     pub fn new(mut config: Config) -> Self {
         let verifier = Verifier::new(mem::take(&mut config.issuers), config.tokens.max_failures);
         let revocations = config.revocation.snapshot.take().map(SnapshotState::new);
@@ -88,6 +89,7 @@ impl Engine {
 
     /// An engine that shares what `config` says with those in other VMs.
     #[must_use]
+    #[inline(never)]
     pub fn with_shared_data(config: Config, data: Box<dyn SharedData>) -> Self {
         let secret = config.shared_data_key.as_ref().and_then(Secret::value);
         let seal = secret.and_then(|secret| Seal::new(secret, &config.digest));
@@ -114,6 +116,7 @@ impl Engine {
     }
 
     /// Time has passed; gives what is to be fetched.
+    #[inline(never)]
     pub fn handle_tick(&mut self, now: SystemTime) -> Vec<Fetch> {
         self.waiting.wake_late(now);
         self.wake_shadows(now);
@@ -124,6 +127,7 @@ impl Engine {
 
     /// The reply to a fetch has come; `None` for one that could not be sent, or was reset. The log tells of failures once
     /// for all in a row.
+    #[inline(never)]
     pub fn handle_fetch_reply(&mut self, id: FetchId, reply: Option<FetchReply<'_>>, now: SystemTime) {
         match id {
             FetchId::Keys(place) => self.verifier.handle_reply(place, reply, now, &mut self.reports),

@@ -24,6 +24,7 @@ impl Identity {
     ///
     /// A claim that cannot stand in a header as it is denies: without it, an upstream might take the request for that of
     /// somebody else, or for one that may do more.
+    #[inline(never)]
     pub(crate) fn headers(&self, claims: &Object) -> Result<Vec<HeaderMutation>, Denial> {
         let mut headers = Vec::new();
         for FromClaim { header, claim } in &self.0 {

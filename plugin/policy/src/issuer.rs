@@ -95,6 +95,7 @@ impl Verifier {
     }
 
     /// Verifies a token: that a trusted issuer has signed it, for one of the audiences, and that it is in its time.
+    #[inline(never)]
     pub(crate) fn verify(
         &mut self,
         token: &Token<'_>,
@@ -153,6 +154,7 @@ impl Verifier {
     }
 
     /// Takes an issuer's JWK Set.
+    #[inline(never)]
     pub(crate) fn handle_reply(
         &mut self,
         place: usize,

@@ -8,6 +8,9 @@
 //! ```
 //!
 //! An allowed request is a [`Permit`], which only the engine can make; every other path ends in a [`Denial`].
+//!
+//! What is called from one place alone is `inline(never)` where it is large: a gateway's V8 takes memory for each function
+//! that it compiles, and more than in proportion for long ones.
 #![forbid(unsafe_code)]
 
 mod answer;

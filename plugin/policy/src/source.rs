@@ -23,6 +23,7 @@ pub(crate) struct Found<'a> {
 
 /// The only token of a request. One in two places, or twice in one, is refused: who looks at the other one decides
 /// otherwise (RFC 6750, section 2).
+#[inline(never)]
 pub(crate) fn find<'a>(request: Request<'a>, sources: &'a [TokenSource]) -> Result<Found<'a>, Denial> {
     let mut found = None;
     for source in sources {

@@ -19,6 +19,7 @@ pub(crate) struct Token<'a> {
 
 impl<'a> Token<'a> {
     /// Reads what stands in a place for tokens.
+    #[inline(never)]
     pub(crate) fn read(text: &'a [u8], max_bytes: usize) -> Result<Self, Denial> {
         if text.len() > max_bytes {
             return Err(Denial::TokenTooLarge);

@@ -6,10 +6,12 @@ use p256::{ecdsa::signature::Verifier as _, elliptic_curve::point::AffineCoordin
 
 use super::{KeyError, VerifyError};
 
+#[inline(never)]
 pub(super) fn p256(x: &[u8], y: &[u8]) -> Result<p256::ecdsa::VerifyingKey, KeyError> {
     p256::ecdsa::VerifyingKey::from_affine(point(x, y)?).map_err(|_| KeyError::Point)
 }
 
+#[inline(never)]
 pub(super) fn p384(x: &[u8], y: &[u8]) -> Result<p384::ecdsa::VerifyingKey, KeyError> {
     p384::ecdsa::VerifyingKey::from_affine(point(x, y)?).map_err(|_| KeyError::Point)
 }
@@ -23,6 +25,7 @@ where
     P::from_coordinates(&x, &y).into_option().ok_or(KeyError::Point)
 }
 
+#[inline(never)]
 pub(super) fn verify_es256(
     key: &p256::ecdsa::VerifyingKey,
     message: &[u8],
@@ -33,6 +36,7 @@ pub(super) fn verify_es256(
     key.verify(message, &signature).map_err(|_| VerifyError::Mismatch)
 }
 
+#[inline(never)]
 pub(super) fn verify_es384(
     key: &p384::ecdsa::VerifyingKey,
     message: &[u8],

@@ -4,6 +4,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 
 use super::{KeyError, VerifyError};
 
+#[inline(never)]
 pub(super) fn key(key: &[u8]) -> Result<VerifyingKey, KeyError> {
     let key = VerifyingKey::try_from(key).map_err(|_| KeyError::Ed25519)?;
     // A y of p or more decodes too.
@@ -11,6 +12,7 @@ pub(super) fn key(key: &[u8]) -> Result<VerifyingKey, KeyError> {
     if is_canonical && !key.is_weak() { Ok(key) } else { Err(KeyError::Ed25519) }
 }
 
+#[inline(never)]
 pub(super) fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
     let signature = Signature::from_slice(signature).map_err(|_| VerifyError::Malformed)?;
     key.verify_strict(message, &signature).map_err(|_| VerifyError::Mismatch)

@@ -49,6 +49,7 @@ pub(super) const SHA512: Hash = Hash {
 };
 
 impl PublicKey {
+    #[inline(never)]
     pub(super) fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         if modulus.first().is_none_or(|first| first & 0x80 == 0) {
             return Err(KeyError::ModulusLength);
@@ -65,6 +66,7 @@ impl PublicKey {
     }
 
     /// RSASSA-PKCS1-V1_5-VERIFY (RFC 8017, section 8.2.2): the encoding that the message should have, compared whole.
+    #[inline(never)]
     pub(super) fn verify_pkcs1(&self, hash: &Hash, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
         let encoded = self.recover(signature)?;
         let digest = (hash.digest)(message);
@@ -74,6 +76,7 @@ impl PublicKey {
     }
 
     /// RSASSA-PSS-VERIFY (RFC 8017, section 8.1.2) with SHA-256 throughout and a salt of 32 bytes (RFC 7518, section 3.5).
+    #[inline(never)]
     pub(super) fn verify_pss(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
         let encoded = self.recover(signature)?;
         if is_pss_encoding(&encoded, message) { Ok(()) } else { Err(VerifyError::Mismatch) }

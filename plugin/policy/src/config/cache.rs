@@ -81,6 +81,7 @@ pub(crate) struct Cache {
 
 /// `cluster` as it is written at the top; `max_lag`: the longest that an allow may be kept; `has_key`: whether there is what
 /// shared data are sealed with.
+#[inline(never)]
 pub(super) fn read(
     root: &Reader<'_>,
     cluster: Option<&str>,

@@ -118,6 +118,7 @@ pub(super) struct Top<'a> {
 }
 
 /// The service; `None` without a cluster, or where `issues` then holds an error.
+#[inline(never)]
 pub(super) fn upstream(top: &Top<'_>, callout: &Reader<'_>, issues: &mut Issues) -> Option<Upstream> {
     let authority = callout.optional("authority", issues, authority);
     let first = top.cluster.and_then(|cluster| {

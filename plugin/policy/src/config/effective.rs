@@ -25,6 +25,7 @@ pub struct Effective {
 const BLANK: &str = "\"…\"";
 
 impl Effective {
+    #[inline(never)]
     pub(super) fn new(json: &Json, compat: Compat) -> Self {
         let write = |is_for_log| {
             let mut writer = Writer { text: String::with_capacity(512), compat, is_for_log };

@@ -32,6 +32,7 @@ pub(super) const AUTHORITY_KEY: Key = Key {
 pub(super) const NO_HOST: &str = "a host name, since none can be taken from `cluster`";
 
 /// The endpoint that these keys of `reader` name; `None` only where `issues` then holds an error.
+#[inline(never)]
 pub(super) fn read(reader: &Reader<'_>, default_path: &str, issues: &mut Issues) -> Option<Endpoint> {
     let cluster = reader.required("cluster", "the name of the service's Envoy cluster", issues, non_empty);
     let path = reader.optional("path", issues, path).unwrap_or(default_path);

@@ -47,6 +47,7 @@ pub(super) const KEYS: &[Key] = &[
 
 impl Headers {
     /// `tokens` and `upstream` read headers of clients, which none that is set can be.
+    #[inline(never)]
     pub(super) fn read(
         headers: &Reader<'_>,
         tokens: &Tokens,

@@ -144,6 +144,7 @@ pub(super) fn read(written: &[Reader<'_>], timeout: Duration, issues: &mut Issue
     issuers
 }
 
+#[inline(never)]
 fn issuer(reader: &Reader<'_>, timeout: Duration, issues: &mut Issues) -> Option<Issuer> {
     let name = reader.required("issuer", "the issuer's name", issues, non_empty);
     let audiences = reader.required("audiences", "whom tokens are for", issues, audiences);

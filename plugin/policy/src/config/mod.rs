@@ -105,6 +105,7 @@ impl Config {
     ///
     /// # Errors
     /// Every issue that refuses the configuration, each at its place.
+    #[inline(never)]
     pub fn from_slice(text: &[u8]) -> Result<Parsed, ConfigErrors> {
         match Json::parse(text) {
             Ok(json) => Self::from_json(&json),
@@ -137,6 +138,7 @@ impl Config {
     ///
     /// # Errors
     /// A variable that there is not, or that is too short.
+    #[inline(never)]
     pub fn fill_secrets(&mut self, environment: impl Fn(&str) -> Option<String>) -> Result<(), ConfigErrors> {
         let of_audit = match &mut self.audit.identifiers {
             Identifiers::Hmac(secret) => Some(secret),
@@ -164,6 +166,7 @@ impl Config {
 }
 
 /// `None` only where `issues` holds an error.
+#[inline(never)]
 fn read(json: &Json, issues: &mut Issues) -> Option<Config> {
     let compat = compat(json);
     let root = Reader::new(json, KEYS, Vec::new(), compat, issues);

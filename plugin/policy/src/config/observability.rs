@@ -56,6 +56,7 @@ enum Told {
     Plain,
 }
 
+#[inline(never)]
 pub(super) fn read(reader: &Reader<'_>, issues: &mut Issues) -> Audit {
     let errors = issues.errors.len();
     let words = [("none", Audited::None), ("denials", Audited::Denials), ("all", Audited::All)];

@@ -88,6 +88,7 @@ pub struct Revocation {
 }
 
 /// `issuers` and `cluster` as they are written at the top.
+#[inline(never)]
 pub(super) fn read(
     root: &Reader<'_>,
     issuers: &[Reader<'_>],

@@ -116,6 +116,7 @@ const REQUIRE: &[Key] = &[
 const MOST_RULES: usize = 256;
 
 /// The rules behind those of `bypassPaths`; `on_error` counts where one says nothing of it.
+#[inline(never)]
 pub(super) fn read(root: &Reader<'_>, bypass: Vec<PathPattern>, on_error: OnError, issues: &mut Issues) -> Rules {
     let open = |path| Rule { conditions: Conditions { path: Some(path), ..Conditions::default() }, auth: Auth::None };
     let mut rules: Vec<_> = bypass.into_iter().map(open).collect();
@@ -153,6 +154,7 @@ fn refuse_unreachable(reader: &Reader<'_>, rules: &[Rule], bypassed: usize, inde
     reader.refuse_whole(Refusal::not_allowed("the rule", expected), issues);
 }
 
+#[inline(never)]
 fn rule(rule: &Reader<'_>, otherwise: OnError, issues: &mut Issues) -> Rule {
     let errors = issues.errors.len();
     let conditions = rule.object("match", issues).map(|part| conditions(&part, issues)).unwrap_or_default();

@@ -99,6 +99,7 @@ impl Default for Tokens {
 }
 
 impl Tokens {
+    #[inline(never)]
     pub(super) fn read(tokens: &Reader<'_>, issues: &mut Issues) -> Self {
         let default = Self::default();
         let sources = tokens.objects("sources", issues).map(|written| {

@@ -335,6 +335,7 @@ impl Exchange {
 }
 
 /// What the rules say.
+#[inline(never)]
 fn ruling<'a>(config: &'a Config, request: Request<'_>) -> Result<Ruling<'a>, Denial> {
     let target = Target::read(request);
     let ruling = config.rules.ruling(&target, config.ambiguous_paths)?;

@@ -116,6 +116,7 @@ impl SnapshotState {
     ///
     /// # Errors
     /// A reply of no use, or a snapshot that is too old when it comes. Counted in [`Self::failures`].
+    #[inline(never)]
     pub fn received(&mut self, reply: Option<FetchReply<'_>>, now: SystemTime) -> Result<(), Failure> {
         self.is_pending = false;
         let taken = self.take(reply, now).and_then(|()| self.fresh(now).map(drop).ok_or(SnapshotError::Stale));
@@ -179,6 +180,7 @@ impl SnapshotState {
         callout
     }
 
+    #[inline(never)]
     fn take(&mut self, reply: Option<FetchReply<'_>>, now: SystemTime) -> Result<(), SnapshotError> {
         let FetchReply { status, etag, body } = reply.ok_or(SnapshotError::NoReply)?;
         match status {

@@ -18,6 +18,7 @@ use super::Exchange;
 
 impl Exchange {
     /// Decides by the service's word on a question about a token that expires then.
+    #[inline(never)]
     pub(super) fn ask(
         &mut self,
         engine: &mut Engine,
