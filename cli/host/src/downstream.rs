@@ -53,6 +53,9 @@ pub(crate) fn received(sent: &HeaderMap, number: u32) -> HeaderMap {
         let (host, path) = (host.to_vec(), path.to_vec());
         seen.replace(b":authority", &host);
         seen.replace(b":path", &path);
+    } else if let Some(target) = authority_form(&seen).map(<[u8]>::to_vec) {
+        seen.replace(b":authority", &target);
+        seen.remove(b":path");
     }
     let scheme = sent.first(b":scheme").unwrap_or(b"http");
     // Envoy's identifier is random; this one repeats, so that runs do.
@@ -69,6 +72,12 @@ fn absolute_form(target: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = target.strip_prefix(b"http://").or_else(|| target.strip_prefix(b"https://"))?;
     let host = rest.iter().position(|byte| *byte == b'/')?;
     (host > 0).then(|| rest.split_at(host))
+}
+
+/// The target of CONNECT (RFC 9112, section 3.2.3), which has no path.
+fn authority_form(sent: &HeaderMap) -> Option<&[u8]> {
+    let target = sent.first(b":path")?;
+    (sent.first(b":method") == Some(b"CONNECT") && !target.starts_with(b"/")).then_some(target)
 }
 
 /// A version 4 UUID (RFC 9562) in form.
@@ -100,6 +109,10 @@ mod tests {
         check(
             &[(":authority", "a"), (":path", "http://b:80/c?d=http://e/")],
             &[(":authority", "b:80"), (":path", "/c?d=http://e/")],
+        );
+        check(
+            &[(":authority", "a"), (":path", "b:443"), (":method", "CONNECT")],
+            &[(":authority", "b:443"), (":method", "CONNECT")],
         );
         for odd in ["http:///c", "/http://b/c", "ftp://b/c"] {
             check(&[(":path", odd)], &[(":path", odd)]);

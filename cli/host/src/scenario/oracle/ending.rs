@@ -5,8 +5,15 @@ use crate::{fault::Fault, gateway::Ending, state::LocalResponse, world::HttpResp
 use super::run::Sent;
 
 /// Response code details of requests that Envoy answers before any plugin sees them begin with one of these.
-const REFUSALS: [&str; 6] =
-    ["http1.", "invalid_", "low_version", "missing_", "path_normalization_failed", "request_headers_"];
+const REFUSALS: [&str; 7] = [
+    "absolute_path_rejected",
+    "http1.",
+    "invalid_",
+    "low_version",
+    "missing_",
+    "path_normalization_failed",
+    "request_headers_",
+];
 
 /// How a request ended; `None`: it cannot be told.
 pub(super) fn ending(sent: &Sent, response: Option<&HttpResponse>) -> Option<Ending> {
