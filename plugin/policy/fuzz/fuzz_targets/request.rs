@@ -6,45 +6,18 @@
 //! a bearer token of this JSON · `NAME VALUE` adds a header.
 #![no_main]
 
+#[path = "../configs.rs"]
+mod configs;
+#[path = "../readings.rs"]
+mod readings;
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, HeaderMutation, Permit, PermitReason, Request, Step};
 use libfuzzer_sys::fuzz_target;
 
-/// Each with the paths that need no token under it.
-const CONFIGS: [(&str, &[&str]); 7] = [
-    (r#"{"cluster":"authz"}"#, &["/.well-known/acme-challenge/"]),
-    (r#"{"cluster":"authz","bypassPaths":["/health","/public/"]}"#, &["/health", "/public/"]),
-    (r#"{"cluster":"authz","bypassPaths":[],"tokens":{"maxBytes":40}}"#, &[]),
-    (r#"{"cluster":"authz","compat":"seed","bypassPaths":["/health"]}"#, &["/health"]),
-    (EVERYWHERE, &["/health"]),
-    (
-        r#"{"cluster":"authz","bypassPaths":[],"preflight":"allow","rules":[
-            {"match":{"path":{"prefix":"/files/private"}},"require":{"scopes":["private"],"anyRole":["ops"]}},
-            {"match":{"hosts":["*.example.com"],"methods":["GET"],"path":{"prefix":"/files"}},"auth":"none"},
-            {"match":{"methods":["DELETE"]},"require":{"claims":{"level":{"oneOf":[1,"a",true]}}}}
-        ]}"#,
-        &["/files"],
-    ),
-    (
-        r#"{"cluster":"authz","bypassPaths":["/health"],"paths":{"ambiguous":"neverMatch"},"rules":[
-            {"match":{"path":{"template":"/users/{id}/orders"}},"require":{"scopes":["orders"]}},
-            {"match":{"path":{"template":"/users/{id}/picture"}},"require":{"claims":{"act":{"exists":false}}}},
-            {"match":{"path":{"prefix":"/users"}},"auth":"none"}
-        ]}"#,
-        &["/health", "/users"],
-    ),
-];
-
-/// Tokens stand everywhere, the service gets to know everything, and the upstream is told of the token.
-const EVERYWHERE: &str = r#"{
-    "cluster": "authz",
-    "bypassPaths": ["/health"],
-    "tokens": {"sources": [{"header": "authorization"}, {"header": "x-token"}, {"cookie": "session"}, {"query": "token"}]},
-    "callout": {"forward": {"method": true, "path": true, "host": true, "headers": ["x-other"]}},
-    "headers": {"stripToken": true, "set": {"x-user-id": "sub", "x-groups": "groups"}}
-}"#;
+use configs::{CONFIGS, EVERYWHERE};
 
 /// What has happened to the request so far.
 #[derive(Debug, PartialEq)]
@@ -92,7 +65,10 @@ fuzz_target!(|script: &[u8]| {
             }
             Some(Step::Continue(permit)) => {
                 match (word, permit.reason()) {
-                    (b">", PermitReason::Bypass) => assert_lies_below(bypassed, &headers),
+                    (b">", PermitReason::Bypass) => {
+                        let path = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(":path"));
+                        readings::assert_lies_below(bypassed, path.map_or(&[], |(_, value)| value));
+                    }
                     (b">", PermitReason::Preflight) => assert_asks(config, &headers),
                     (b"<", PermitReason::AuthorizedByService) => {
                         assert_eq!(rest, b"200");
@@ -149,40 +125,4 @@ fn assert_speaks_for_itself(permit: &Permit, headers: &[(String, Vec<u8>)]) {
             assert!(!value.is_empty() && value.iter().all(|byte| *byte >= b' ' && *byte != 0x7f), "{value:?}");
         }
     }
-}
-
-/// However the upstream reads the path, it lies below one of `prefixes`.
-fn assert_lies_below(prefixes: &[&str], headers: &[(String, Vec<u8>)]) {
-    let target = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(":path")).map(|(_, value)| value);
-    let path = target.and_then(|target| target.split(|byte| *byte == b'?').next()).unwrap_or_default();
-    let once = decoded(path);
-    for reading in [path, &once, &decoded(&once)] {
-        let reading = String::from_utf8_lossy(reading).replace('\\', "/");
-        assert!(!reading.split(['/', ';']).any(|segment| matches!(segment, "." | "..")), "{reading:?} leads elsewhere");
-    }
-    let below = |prefix: &&str| {
-        once.strip_prefix(prefix.as_bytes())
-            .is_some_and(|rest| prefix.ends_with('/') || rest.is_empty() || rest.starts_with(b"/"))
-    };
-    assert!(prefixes.iter().any(below), "{:?} needs a token", String::from_utf8_lossy(path));
-}
-
-/// Every percent-encoded byte decoded, whatever it is.
-fn decoded(path: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let [first, tail @ ..] = rest {
-        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                decoded.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    decoded
 }

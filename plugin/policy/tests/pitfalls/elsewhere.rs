@@ -3,16 +3,26 @@
 use std::{fs, path::Path};
 
 /// A pitfall, a file from the root of the workspace, and the test in it, where it is one of several.
-const ELSEWHERE: [(&str, &str, &str); 25] = [
+const ELSEWHERE: [(&str, &str, &str); 36] = [
     // Host and SDK.
+    ("0xFF in every header of the compiled module", HOSTILE_HOST, "any_byte_in_any_header"),
+    ("every status of a call that the SDK panics at", HOSTILE_HOST, "odd_statuses_of_host_calls"),
     ("a request that cannot be answered", "fixtures/scenarios/host/answer-refused.yaml", ""),
     ("a request that is not changed as it is allowed", "fixtures/scenarios/host/change-refused.yaml", ""),
     ("waiters are resumed in their own context", "fixtures/scenarios/keys/fetched.yaml", ""),
+    ("the effective context is restored", HOSTILE_HOST, "the_effective_context_is_restored"),
     ("a timeout arrives as 504", "fixtures/scenarios/outages/timeout.yaml", ""),
     ("a refused connection arrives as 503", "fixtures/scenarios/outages/refused.yaml", ""),
     ("a reset arrives as zero headers", "fixtures/scenarios/outages/reset.yaml", ""),
     ("never two local replies", "fixtures/scenarios/pitfalls/never-two-local-replies.yaml", ""),
     ("body and trailers while undecided", "fixtures/scenarios/pitfalls/body-and-trailers-while-undecided.yaml", ""),
+    ("a panic kills the VM for everyone: requests", HOSTILE, "fn requests"),
+    ("a panic kills the VM for everyone: paths", HOSTILE, "fn paths"),
+    ("a panic kills the VM for everyone: tokens", HOSTILE, "fn tokens"),
+    ("a panic kills the VM for everyone: JWK Sets", HOSTILE, "fn key_sets"),
+    ("a panic kills the VM for everyone: snapshots", HOSTILE, "fn snapshots"),
+    ("a panic kills the VM for everyone: configurations", HOSTILE, "fn configurations"),
+    ("a client leaves while it is asked about", HOSTILE_HOST, "a_client_leaves_at_any_moment"),
     // Token.
     ("Wycheproof's vectors, natively", "plugin/jose/tests/wycheproof/main.rs", "fn rsassa_pss"),
     ("Wycheproof's vectors, in wasm", "cli/gwauthz/tests/wycheproof.rs", "every_vector_comes_out_in_wasm"),
@@ -36,6 +46,7 @@ const ELSEWHERE: [(&str, &str, &str); 25] = [
         "fixtures/scenarios/pitfalls/redirects-and-headers-of-the-service.yaml",
         "",
     ),
+    ("a huge body of the service", HOSTILE_HOST, "a_huge_body_of_the_service"),
     (
         "audit lines hold no control characters",
         "plugin/policy/src/audit.rs",
@@ -43,6 +54,8 @@ const ELSEWHERE: [(&str, &str, &str); 25] = [
     ),
 ];
 
+const HOSTILE: &str = "cli/gwauthz/tests/hostile/corpus.rs";
+const HOSTILE_HOST: &str = "cli/gwauthz/tests/hostile/host.rs";
 const JWS: &str = "plugin/jose/src/jws/tests.rs";
 
 #[test]

@@ -80,10 +80,10 @@ impl Gateway {
     }
 
     /// Ticks, and has every fetch answered with this; gives how many there were.
-    pub(crate) fn serve(&mut self, body: &str) -> usize {
+    pub(crate) fn serve(&mut self, body: impl AsRef<[u8]>) -> usize {
         let fetches = self.tick();
         for fetch in &fetches {
-            let reply = FetchReply { status: b"200", etag: None, body: body.into() };
+            let reply = FetchReply { status: b"200", etag: None, body: body.as_ref().to_vec() };
             self.engine.handle_fetch_reply(fetch.id, Some(reply), self.now);
         }
         fetches.len()

@@ -2,6 +2,7 @@
 //! a gateway does. [`elsewhere`] says where those are that need more than the engine.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod anything;
 mod elsewhere;
 mod gateway;
 mod host;

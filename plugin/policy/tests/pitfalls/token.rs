@@ -161,7 +161,7 @@ fn an_unknown_kid_is_one_rate_limited_refetch() {
     }
     gateway.set_clock(NOW + 15);
     assert_eq!(gateway.bearer(&named("unknown 0", &KEY)), "wait");
-    assert_eq!(gateway.serve(&set(&[KEY.jwk(r#","kid":"unknown 0""#)])), 1);
+    assert_eq!(gateway.serve(set(&[KEY.jwk(r#","kid":"unknown 0""#)])), 1);
     assert_eq!(gateway.bearer(&named("unknown 0", &KEY)), "verified");
     // Where the configuration has the keys, there is nothing to wait for.
     let mut fixed = Gateway::new(&issuer(&[KEY.jwk(r#","kid":"k""#)]));
@@ -324,7 +324,7 @@ fn depth_bombs() {
         }
         // Neither a document of the network nor the configuration digs deeper.
         let mut gateway = Gateway::new(REMOTE);
-        assert_eq!(gateway.serve(&open.repeat(100_000)), 1);
+        assert_eq!(gateway.serve(open.repeat(100_000)), 1);
         assert_eq!(gateway.bearer(&KEY.sign(ES256, &claims(""))), "wait");
         assert!(Config::from_slice(open.repeat(100_000).as_bytes()).is_err());
     }
@@ -407,7 +407,7 @@ fn rsa_keys_under_2048_bits() {
         assert!(errors.contains("2048"), "{errors}");
         // One that an issuer publishes beside another is left out.
         let mut gateway = Gateway::new(REMOTE);
-        assert_eq!(gateway.serve(&set(&[rsa_jwk(&modulus), KEY.jwk("")])), 1);
+        assert_eq!(gateway.serve(set(&[rsa_jwk(&modulus), KEY.jwk("")])), 1);
         assert_eq!(gateway.bearer(&KEY.sign(ES256, &claims(""))), "verified");
         let weak = format!("{}.{}.{}", encode(r#"{"alg":"RS256"}"#), encode(claims("")), encode(vec![0; bytes]));
         assert_eq!(gateway.bearer(&weak), "unknown_key");
