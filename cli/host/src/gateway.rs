@@ -21,6 +21,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     attributes,
     clock::VirtualClock,
+    crossings::Crossing,
     faults::Faults,
     foreign::{ForeignCall, ForeignReply},
     headers::HeaderMap,
@@ -87,6 +88,8 @@ pub struct GatewayConfig {
     pub trace: bool,
     /// Whether what each callback costs is recorded, for [`Gateway::take_profile`].
     pub profile: bool,
+    /// Whether what crosses between VMs and gateway is recorded with its bytes, for [`Gateway::take_crossings`].
+    pub crossings: bool,
 }
 
 /// A stream of a gateway.
@@ -139,6 +142,11 @@ impl<W: World> Gateway<W> {
     /// million lines.
     pub fn take_trace(&mut self) -> Vec<TraceLine> {
         self.recorder.take_lines()
+    }
+
+    /// What has crossed between VMs and gateway since this was last asked; at most a million of them.
+    pub fn take_crossings(&mut self) -> Vec<Crossing> {
+        self.recorder.take_crossings()
     }
 
     /// What each callback cost since this was last asked, in their order; at most a million.

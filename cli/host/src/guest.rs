@@ -2,7 +2,7 @@
 
 use wasmtime::{AsContext as _, AsContextMut as _, Caller, Extern, Memory};
 
-use crate::{abi::Status, state::VmState, trace::Values};
+use crate::{abi::Status, crossings::Crossed, state::VmState, trace::Values};
 
 /// Why a host function did not answer OK.
 #[derive(Debug)]
@@ -66,11 +66,10 @@ impl<'a, 'b> Guest<'a, 'b> {
     pub(crate) fn read(&self, pointer: u32, size: u32) -> Result<Vec<u8>, Stop> {
         let range = range(pointer, size)?;
         let memory = self.memory()?;
-        memory
-            .data(self.caller.as_context())
-            .get(range)
-            .map(<[u8]>::to_vec)
-            .ok_or(Stop::Status(Status::InvalidMemoryAccess))
+        let bytes = memory.data(self.caller.as_context()).get(range).map(<[u8]>::to_vec);
+        let bytes = bytes.ok_or(Stop::Status(Status::InvalidMemoryAccess))?;
+        self.caller.data().trace.cross(|| Crossed::Read(bytes.clone()));
+        Ok(bytes)
     }
 
     /// Copies text; what is not UTF-8 is replaced, as in Envoy's log.
@@ -90,11 +89,13 @@ impl<'a, 'b> Guest<'a, 'b> {
 
     /// Writes a number at an out pointer.
     pub(crate) fn write_u32(&mut self, pointer: u32, value: u32) -> HostResult {
+        self.state().trace.cross(|| Crossed::Number(pointer, value.into()));
         self.write(pointer, &value.to_le_bytes())
     }
 
     /// Writes a number at an out pointer.
     pub(crate) fn write_u64(&mut self, pointer: u32, value: u64) -> HostResult {
+        self.state().trace.cross(|| Crossed::Number(pointer, value));
         self.write(pointer, &value.to_le_bytes())
     }
 
@@ -103,8 +104,9 @@ impl<'a, 'b> Guest<'a, 'b> {
     pub(crate) fn give(&mut self, data: &[u8], pointer_out: u32, size_out: u32) -> HostResult {
         let size = u32::try_from(data.len()).map_err(|_| Status::InternalFailure)?;
         let pointer = if data.is_empty() { 0 } else { self.place(data)? };
-        self.write_u32(pointer_out, pointer)?;
-        self.write_u32(size_out, size)
+        self.state().trace.cross(|| Crossed::Given(data.to_vec()));
+        self.write(pointer_out, &pointer.to_le_bytes())?;
+        self.write(size_out, &size.to_le_bytes())
     }
 
     /// Puts `data` into memory that the guest allocates, be it none; gives where.
@@ -121,9 +123,9 @@ impl<'a, 'b> Guest<'a, 'b> {
             return Err(Stop::Status(Status::InvalidMemoryAccess));
         }
         let (name, allocate) = state.allocate.clone().ok_or(Status::InternalFailure)?;
-        state.trace.guest_called(name, &size);
+        state.trace.allocation_begins(name, size);
         let pointer = allocate.call(self.caller.as_context_mut(), size).map_err(Stop::Trap)?;
-        self.state().trace.guest_returned(name, &pointer);
+        self.state().trace.allocation_ends(name, pointer);
         // An allocator that has nothing left answers null.
         if pointer == 0 { Err(Stop::Status(Status::InvalidMemoryAccess)) } else { Ok(pointer) }
     }

@@ -11,6 +11,7 @@ mod attributes;
 mod cache;
 mod clock;
 mod compiler;
+mod crossings;
 mod downstream;
 pub mod envoy;
 mod fault;
@@ -48,6 +49,7 @@ pub use attributes::{
 pub use cache::ModuleCache;
 pub use clock::VirtualClock;
 pub use compiler::{Compiler, MAX_MODULE_BYTES, Metering, Module};
+pub use crossings::{Crossed, Crossing};
 pub use fault::Fault;
 pub use faults::{Faults, RefusalAt, TrapAt};
 pub use foreign::{ForeignCall, ForeignReply};

@@ -1,8 +1,17 @@
 //! Every call between host and guest, in the words of Envoy's log at `wasm:trace`.
 
-use std::{cell::RefCell, fmt::Write as _, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Write as _,
+    rc::Rc,
+    time::Duration,
+};
 
-use crate::{last_calls::MAX_ARGUMENTS, thread::Thread};
+use crate::{
+    crossings::{Crossed, Crossing},
+    last_calls::MAX_ARGUMENTS,
+    thread::Thread,
+};
 
 /// A line of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +39,9 @@ pub struct Sample {
 pub(crate) struct Recorder {
     lines: Option<Rc<RefCell<Vec<TraceLine>>>>,
     samples: Option<Rc<RefCell<Vec<Sample>>>>,
+    crossings: Option<Rc<RefCell<Vec<Crossing>>>>,
+    /// How many VMs there have been.
+    vms: Rc<Cell<u32>>,
 }
 
 /// The calls of one VM.
@@ -37,25 +49,38 @@ pub(crate) struct Recorder {
 pub(crate) struct Trace {
     recorder: Recorder,
     thread: Thread,
+    vm: u32,
 }
 
 /// The bound on recorded lines and samples: a guest can make calls without end.
 const MAX_RECORDED: usize = 1_000_000;
 
 impl Recorder {
-    /// One that records lines, samples, both or nothing.
-    pub(crate) fn new(lines: bool, samples: bool) -> Self {
-        Self { lines: lines.then(Rc::default), samples: samples.then(Rc::default) }
+    /// One that records lines, samples and crossings, or nothing.
+    pub(crate) fn new(lines: bool, samples: bool, crossings: bool) -> Self {
+        Self {
+            lines: lines.then(Rc::default),
+            samples: samples.then(Rc::default),
+            crossings: crossings.then(Rc::default),
+            vms: Rc::default(),
+        }
     }
 
     /// The calls of one VM, which go into this record.
     pub(crate) fn trace(&self, thread: Thread) -> Trace {
-        Trace { recorder: self.clone(), thread }
+        let vm = self.vms.get();
+        self.vms.set(vm + 1);
+        Trace { recorder: self.clone(), thread, vm }
     }
 
     /// The lines since the last time.
     pub(crate) fn take_lines(&self) -> Vec<TraceLine> {
         self.lines.as_ref().map(|lines| lines.take()).unwrap_or_default()
+    }
+
+    /// The crossings since the last time.
+    pub(crate) fn take_crossings(&self) -> Vec<Crossing> {
+        self.crossings.as_ref().map(|crossings| crossings.take()).unwrap_or_default()
     }
 
     /// The samples since the last time.
@@ -66,23 +91,46 @@ impl Recorder {
 
 impl Trace {
     /// The host calls an export of the guest.
-    pub(crate) fn guest_called(&self, function: &str, arguments: &impl Values) {
+    pub(crate) fn guest_called(&self, function: &'static str, arguments: &impl Values) {
+        self.cross(|| Crossed::Callback(function, numbers(arguments)));
         self.record(|| format!("[host->vm] {function}({})", arguments.shown()));
     }
 
     /// The export has returned.
     pub(crate) fn guest_returned(&self, function: &str, result: &impl Values) {
+        self.cross(|| Crossed::Returned(numbers(result).first().copied()));
         self.record(|| format!("[host<-vm] {function} return: {}", result_of(result)));
     }
 
     /// The guest calls a function of the host.
-    pub(crate) fn host_called(&self, module: &str, function: &str, arguments: &impl Values) {
+    pub(crate) fn host_called(&self, module: &str, function: &'static str, arguments: &impl Values) {
+        self.cross(|| Crossed::Call(function, numbers(arguments)));
         self.record(|| format!("[vm->host] {module}.{function}({})", arguments.shown()));
     }
 
     /// The function has returned.
     pub(crate) fn host_returned(&self, module: &str, function: &str, result: &impl Values) {
+        self.cross(|| Crossed::Answered(numbers(result).first().map_or(0, |status| *status as u32)));
         self.record(|| format!("[vm<-host] {module}.{function} return: {}", result_of(result)));
+    }
+
+    /// The host has the guest allocate: a line like any other, and no crossing.
+    pub(crate) fn allocation_begins(&self, function: &str, size: u32) {
+        self.record(|| format!("[host->vm] {function}({size})"));
+    }
+
+    /// The guest has allocated.
+    pub(crate) fn allocation_ends(&self, function: &str, pointer: u32) {
+        self.record(|| format!("[host<-vm] {function} return: {pointer}"));
+    }
+
+    /// Something else crosses.
+    pub(crate) fn cross(&self, what: impl FnOnce() -> Crossed) {
+        let Some(crossings) = &self.recorder.crossings else { return };
+        let mut crossings = crossings.borrow_mut();
+        if crossings.len() < MAX_RECORDED {
+            crossings.push(Crossing { vm: self.vm, what: what() });
+        }
     }
 
     /// Whether it is recorded what callbacks cost.
@@ -178,6 +226,12 @@ values_of_tuples! {
     (A, B, C, D, E, F, G, H, I, J, K, L);
 }
 
+fn numbers(values: &impl Values) -> Vec<u64> {
+    let mut numbers = [0; MAX_ARGUMENTS];
+    let count = values.copy_to(&mut numbers);
+    numbers.into_iter().take(count.into()).collect()
+}
+
 fn result_of(result: &impl Values) -> String {
     let shown = result.shown();
     if shown.is_empty() { "void".to_owned() } else { shown }
@@ -190,7 +244,7 @@ mod tests {
     #[test]
     fn calls_are_told_in_envoys_words() {
         Recorder::default().trace(Thread::Main).guest_called("unseen", &());
-        let recorder = Recorder::new(true, false);
+        let recorder = Recorder::new(true, false, false);
         let trace = recorder.trace(Thread::Worker(0));
         trace.guest_called("proxy_on_request_headers", &(2_u32, 8_u32, 1_u32));
         trace.host_called("env", "proxy_done", &());

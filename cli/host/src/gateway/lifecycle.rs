@@ -55,7 +55,7 @@ impl<W: World> Gateway<W> {
         shared.get().profile = config.follows;
         shared.get().surroundings = config.surroundings;
         shared.get().foreign_functions = config.foreign_functions;
-        let recorder = Recorder::new(config.trace, config.profile);
+        let recorder = Recorder::new(config.trace, config.profile, config.crossings);
         let around = Surroundings { shared: shared.clone(), recorder: recorder.clone(), faults: config.faults };
         let serving = config.workers.max(1);
         let mut workers: Vec<_> =

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     compiler::Module,
+    crossings::Crossing,
     foreign::ForeignCall,
     gateway::{Gateway, StreamId},
     logs::LogLine,
@@ -63,7 +64,8 @@ pub fn run(
     module: &Module,
     follows: Profile,
 ) -> Result<Observed, RunError> {
-    Run::start(scenario, plugin_configuration, module, follows, None)?.play(scenario).map(|(observed, _)| observed)
+    let run = Run::start(scenario, plugin_configuration, module, follows, Recorded::Nothing)?;
+    run.play(scenario).map(|(observed, ..)| observed)
 }
 
 /// Runs `scenario` as [`run`] does, which takes longer, and tells all that happened.
@@ -76,7 +78,31 @@ pub fn record(
     module: &Module,
     follows: Profile,
 ) -> Result<(Observed, Timeline), RunError> {
-    Run::start(scenario, plugin_configuration, module, follows, Some(Recorder::new()))?.play(scenario)
+    let run = Run::start(scenario, plugin_configuration, module, follows, Recorded::Timeline)?;
+    run.play(scenario).map(|(observed, timeline, _)| (observed, timeline))
+}
+
+/// Runs `scenario` as [`run`] does, and gives what crosses between the plugin's VMs and the gateway; nothing where the
+/// first configuration is refused.
+///
+/// # Errors
+/// As [`run`].
+pub fn crossings(
+    scenario: &Scenario,
+    plugin_configuration: &[u8],
+    module: &Module,
+    follows: Profile,
+) -> Result<(Observed, Vec<Crossing>), RunError> {
+    let run = Run::start(scenario, plugin_configuration, module, follows, Recorded::Crossings)?;
+    run.play(scenario).map(|(observed, _, crossings)| (observed, crossings))
+}
+
+/// What a run keeps beside what is observed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    Nothing,
+    Timeline,
+    Crossings,
 }
 
 /// A scenario under way.
@@ -108,10 +134,12 @@ impl<'a> Run<'a> {
         plugin_configuration: &[u8],
         module: &'a Module,
         follows: Profile,
-        recorder: Option<Recorder>,
+        recorded: Recorded,
     ) -> Result<Self, RunError> {
+        let recorder = (recorded == Recorded::Timeline).then(Recorder::new);
         let journal = Journal::default();
-        let config = config(scenario, follows, recorder.is_some());
+        let mut config = config(scenario, follows, recorder.is_some());
+        config.crossings = recorded == Recorded::Crossings;
         let start = config.clock.now();
         let services = || Services::new(scenario, start, journal.clone(), recorder.is_some());
         let plugin = plugin(scenario, plugin_configuration, module);
@@ -143,7 +171,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    fn play(mut self, scenario: &Scenario) -> Result<(Observed, Timeline), RunError> {
+    fn play(mut self, scenario: &Scenario) -> Result<(Observed, Timeline, Vec<Crossing>), RunError> {
         for step in &scenario.steps {
             self.step(step)?;
         }
@@ -178,7 +206,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends what is still under way, and looks at the gateway for the last time.
-    fn finish(mut self) -> Result<(Observed, Timeline), RunError> {
+    fn finish(mut self) -> Result<(Observed, Timeline, Vec<Crossing>), RunError> {
         while !(self.clients.is_empty() && self.conversations.is_empty()) {
             self.pass_one_moment()?;
         }
@@ -188,7 +216,7 @@ impl<'a> Run<'a> {
         self.observed.connections = self.connections.into_iter().map(|ended| ended.into_values().collect()).collect();
         self.observed.grpc_callouts = self.journal.grpc_callouts();
         let timeline = self.recorder.map(|recorder| recorder.finish(&self.observed)).unwrap_or_default();
-        Ok((self.observed, timeline))
+        Ok((self.observed, timeline, self.gateway.take_crossings()))
     }
 
     fn now(&self) -> Duration {

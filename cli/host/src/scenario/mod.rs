@@ -32,7 +32,7 @@ mod token;
 pub use agreement::{ENVOYS_OWN, differences};
 pub use callback::Callback;
 pub use check::Failure;
-pub use embedded::{RunError, record, run};
+pub use embedded::{RunError, crossings, record, run};
 pub use fields::HeaderFields;
 pub use format::{
     Answer, CalloutExpectation, Chunk, ConfigExpectation, ConnectionEnding, ConnectionExpectation, Decision,

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// A pitfall, a file from the root of the workspace, and the test in it, where it is one of several.
-const ELSEWHERE: [(&str, &str, &str); 36] = [
+const ELSEWHERE: [(&str, &str, &str); 38] = [
     // Host and SDK.
     ("0xFF in every header of the compiled module", HOSTILE_HOST, "any_byte_in_any_header"),
     ("every status of a call that the SDK panics at", HOSTILE_HOST, "odd_statuses_of_host_calls"),
@@ -52,10 +52,13 @@ const ELSEWHERE: [(&str, &str, &str); 36] = [
         "plugin/policy/src/audit.rs",
         "whatever_a_client_sends_is_one_short_line",
     ),
+    ("never two local replies, in any scenario", DIFFERENTIAL, "assert_answers_once"),
+    ("logs of all scenarios hold no control characters", DIFFERENTIAL, "no line of a log holds a control character"),
 ];
 
 const HOSTILE: &str = "cli/gwauthz/tests/hostile/corpus.rs";
 const HOSTILE_HOST: &str = "cli/gwauthz/tests/hostile/host.rs";
+const DIFFERENTIAL: &str = "cli/gwauthz/tests/differential/main.rs";
 const JWS: &str = "plugin/jose/src/jws/tests.rs";
 
 #[test]
