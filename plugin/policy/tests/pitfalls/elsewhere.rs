@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// A pitfall, a file from the root of the workspace, and the test in it, where it is one of several.
-const ELSEWHERE: [(&str, &str, &str); 38] = [
+const ELSEWHERE: [(&str, &str, &str); 43] = [
     // Host and SDK.
     ("0xFF in every header of the compiled module", HOSTILE_HOST, "any_byte_in_any_header"),
     ("every status of a call that the SDK panics at", HOSTILE_HOST, "odd_statuses_of_host_calls"),
@@ -39,6 +39,15 @@ const ELSEWHERE: [(&str, &str, &str); 38] = [
     ("spoofed identity headers, on a gateway", "fixtures/scenarios/identity/set.yaml", ""),
     ("CR, LF and NUL of a claim, on a gateway", "fixtures/scenarios/pitfalls/control-characters-of-claims.yaml", ""),
     // Distributed.
+    (
+        "a coalesced leader whose client leaves hands its waiters on",
+        "fixtures/scenarios/coalescing/leader-leaves.yaml",
+        "",
+    ),
+    ("shared keys are bounded however many tokens come", SLOTS, "a_million_questions_take_no_more_than_the_slots"),
+    ("shared data cannot be read", "fixtures/scenarios/sharing/cannot-get.yaml", ""),
+    ("shared data cannot be written, or a race is lost", "fixtures/scenarios/sharing/cannot-set.yaml", ""),
+    ("other plugins write to shared data", "fixtures/scenarios/sharing/forged.yaml", ""),
     ("1 M distinct tokens take bounded room", "plugin/policy/src/recent.rs", "many_take_bounded_room"),
     ("retries keep their budget in an outage", "plugin/policy/tests/outage.rs", "retries_keep_their_budget"),
     (
@@ -56,6 +65,7 @@ const ELSEWHERE: [(&str, &str, &str); 38] = [
     ("logs of all scenarios hold no control characters", DIFFERENTIAL, "no line of a log holds a control character"),
 ];
 
+const SLOTS: &str = "plugin/policy/src/decisions/slots.rs";
 const HOSTILE: &str = "cli/gwauthz/tests/hostile/corpus.rs";
 const HOSTILE_HOST: &str = "cli/gwauthz/tests/hostile/host.rs";
 const DIFFERENTIAL: &str = "cli/gwauthz/tests/differential/main.rs";
