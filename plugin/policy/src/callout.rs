@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Denial, Request, endpoint::Endpoint, permit::PermitReason, recent::Digest, token::Token};
+use crate::{Denial, Request, endpoint::Endpoint, permit::PermitReason, seal::Digest, token::Token};
 
 pub(crate) use attempts::{Attempts, Health, News, Next, Persistence};
 pub(crate) use breaker::{BreakerLimits, Change};
@@ -95,14 +95,17 @@ impl Upstream {
 pub(crate) struct Question(Vec<(String, String)>);
 
 impl Question {
-    /// Of all that the service gets to know, the token included.
+    /// All that the service gets to know, the token included.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()])
+    }
+
+    /// Of the same, for who does not share a key.
     pub(crate) fn digest(&self) -> Digest {
         let mut hasher = Sha256::new();
-        for (name, value) in &self.0 {
-            for text in [name, value] {
-                hasher.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-                hasher.update(text);
-            }
+        for part in self.parts() {
+            hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(part);
         }
         hasher.finalize().into()
     }

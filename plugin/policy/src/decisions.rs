@@ -7,11 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{
-    Denial, PermitReason,
-    recent::{Digest, Recent},
-    shared_data::SealedData,
-};
+use crate::{Denial, PermitReason, fingerprint::Fingerprint, recent::Recent, seal::Digest, shared_data::SealedData};
 
 use slots::Slots;
 
@@ -45,7 +41,9 @@ struct Kept {
 /// A question whose answer may be kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keepable {
-    pub(crate) question: Digest,
+    pub(crate) question: Fingerprint,
+    /// The question for other workers, once they have been looked at.
+    pub(crate) elsewhere: Option<Digest>,
     /// When the token expires.
     pub(crate) expires: Option<SystemTime>,
 }
@@ -82,12 +80,18 @@ impl Decisions {
         Self { slots: Slots::new(data, slots), ..self }
     }
 
-    /// What the service has said, if that still counts.
-    pub(crate) fn get(&mut self, asked: &Keepable, now: SystemTime) -> Option<Result<PermitReason, Denial>> {
+    /// What the service has said, if that still counts; `digest` is asked for the question's where others may know.
+    pub(crate) fn get(
+        &mut self,
+        asked: &mut Keepable,
+        digest: impl FnOnce() -> Digest,
+        now: SystemTime,
+    ) -> Option<Result<PermitReason, Denial>> {
         let known = self.kept.get(&asked.question).filter(|kept| kept.counts(now));
         let kept = match known {
             Some(kept) => kept,
             None => {
+                asked.elsewhere = self.slots.as_ref().map(|_| digest());
                 let kept = self.heard_elsewhere(asked).filter(|kept| kept.counts(now))?;
                 self.kept.insert(asked.question, kept);
                 kept
@@ -101,8 +105,8 @@ impl Decisions {
         let Some(until) = self.limits.until(verdict, now, asked.expires) else { return };
         let kept = Kept { verdict, from: now, until };
         self.kept.insert(asked.question, kept);
-        if let Some(slots) = &self.slots {
-            slots.put(&asked.question, kept);
+        if let (Some(slots), Some(question)) = (&self.slots, &asked.elsewhere) {
+            slots.put(question, kept);
         }
     }
 
@@ -122,7 +126,7 @@ impl Decisions {
 
     /// What another worker has heard, for no longer than this one would let it count.
     fn heard_elsewhere(&self, asked: &Keepable) -> Option<Kept> {
-        let kept = self.slots.as_ref()?.get(&asked.question)?;
+        let kept = self.slots.as_ref()?.get(asked.elsewhere.as_ref()?)?;
         let until = self.limits.until(kept.verdict, kept.from, asked.expires)?;
         Some(Kept { until: kept.until.min(until), ..kept })
     }
@@ -149,7 +153,7 @@ mod tests {
     }
 
     fn asked(question: u8) -> Keepable {
-        Keepable { question: [question; 32], expires: None }
+        Keepable { question: [question; 16], elsewhere: None, expires: None }
     }
 
     fn decisions() -> Decisions {
@@ -158,24 +162,28 @@ mod tests {
         Decisions::new(limits).unwrap()
     }
 
+    fn get(decisions: &mut Decisions, mut asked: Keepable, now: SystemTime) -> Option<Result<PermitReason, Denial>> {
+        decisions.get(&mut asked, || unreachable!("there are no others"), now)
+    }
+
     #[test]
     fn a_word_counts_for_its_time_and_its_question() {
         for (verdict, seconds) in [(ALLOWED, 5), (Err(Denial::RevokedToken), 1), (Err(Denial::RejectedByService), 1)] {
             let mut decisions = decisions();
             decisions.keep(asked(1), verdict, at(10));
-            assert_eq!(decisions.get(&asked(1), at(10)), Some(verdict));
-            assert_eq!(decisions.get(&asked(1), at(10 + seconds)), None);
-            assert_eq!(decisions.get(&asked(1), at(9)), None, "the clock has stepped back");
-            assert_eq!(decisions.get(&asked(2), at(10)), None);
+            assert_eq!(get(&mut decisions, asked(1), at(10)), Some(verdict));
+            assert_eq!(get(&mut decisions, asked(1), at(10 + seconds)), None);
+            assert_eq!(get(&mut decisions, asked(1), at(9)), None, "the clock has stepped back");
+            assert_eq!(get(&mut decisions, asked(2), at(10)), None);
         }
     }
 
     #[test]
     fn an_allow_ends_with_the_token() {
         let mut decisions = decisions();
-        decisions.keep(Keepable { question: [1; 32], expires: Some(at(2)) }, ALLOWED, at(0));
-        assert_eq!(decisions.get(&asked(1), at(1)), Some(ALLOWED));
-        assert_eq!(decisions.get(&asked(1), at(2)), None);
+        decisions.keep(Keepable { expires: Some(at(2)), ..asked(1) }, ALLOWED, at(0));
+        assert_eq!(get(&mut decisions, asked(1), at(1)), Some(ALLOWED));
+        assert_eq!(get(&mut decisions, asked(1), at(2)), None);
     }
 
     #[test]
@@ -186,7 +194,7 @@ mod tests {
             }
             let mut decisions = decisions();
             decisions.keep(asked(1), Err(denial), at(0));
-            assert_eq!(decisions.get(&asked(1), at(0)), None, "{denial:?}");
+            assert_eq!(get(&mut decisions, asked(1), at(0)), None, "{denial:?}");
         }
     }
 
@@ -196,7 +204,7 @@ mod tests {
         let limits = CacheLimits { deny: Some(Duration::from_secs(1)), ..CacheLimits::default() };
         let mut decisions = Decisions::new(limits).unwrap();
         decisions.keep(asked(1), ALLOWED, at(0));
-        assert_eq!(decisions.get(&asked(1), at(0)), None);
+        assert_eq!(get(&mut decisions, asked(1), at(0)), None);
     }
 
     #[test]
@@ -216,7 +224,7 @@ mod tests {
             (expiring, 7, false, false),
             (asked(3), 0, false, false),
         ] {
-            assert_eq!(decisions.get(&question, at(seconds)).is_some(), is_kept, "{question:?} {seconds}");
+            assert_eq!(get(&mut decisions, question, at(seconds)).is_some(), is_kept, "{question:?} {seconds}");
             assert_eq!(decisions.has_allowed(&question, at(seconds)), has_allowed, "{question:?} {seconds}");
         }
         decisions.keep(asked(1), ALLOWED, at(20));
@@ -226,7 +234,7 @@ mod tests {
         assert!(decisions.has_allowed(&asked(1), at(26)));
         decisions.keep(asked(1), Err(Denial::RevokedToken), at(26));
         assert!(!decisions.has_allowed(&asked(1), at(26)));
-        assert_eq!(decisions.get(&asked(1), at(26)), None, "nor is it kept where it is not to be");
+        assert_eq!(get(&mut decisions, asked(1), at(26)), None, "nor is it kept where it is not to be");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
     config::Secret,
     decisions::Decisions,
     fetch::{Fetch, FetchId, FetchReply},
+    fingerprint::Fingerprints,
     issuer::Verifier,
     report::{Report, Reports},
     revocation::SnapshotState,
@@ -42,6 +43,7 @@ pub struct Engine {
     decisions: Option<Decisions>,
     /// Absent where each request asks for itself.
     coalescing: Option<Coalescing>,
+    fingerprints: Fingerprints,
     waiting: Waiting,
     health: Health,
     sampler: Sampler,
@@ -79,6 +81,7 @@ impl Engine {
             revocations,
             decisions,
             coalescing,
+            fingerprints: Fingerprints::default(),
             waiting: Waiting::default(),
             health,
             sampler: Sampler::default(),

@@ -107,10 +107,10 @@ impl Verifier {
         let issuers = self.issuers.iter_mut().enumerate();
         let (place, (issuer, keys)) =
             issuers.into_iter().find(|(_, (issuer, _))| issuer.name == name).ok_or(Denial::UnknownIssuer)?;
-        let digest = VerifiedTokens::digest(token.text());
+        let fingerprint = self.verified.fingerprint(token.text());
         // The keys of an issuer may have become too old since.
         let set = keys.set(now).ok_or(Obstacle::Passing(Denial::KeysUnavailable))?;
-        let is_known = self.verified.contains(&digest, place);
+        let is_known = self.verified.contains(&fingerprint, place);
         reports.count(if is_known { Metric::SignatureHit } else { Metric::SignatureMiss });
         if !is_known {
             let Header { algorithm, kid } = Header::read(token.header()).map_err(|_| Denial::UnsupportedAlgorithm)?;
@@ -131,7 +131,7 @@ impl Verifier {
                 self.failures.count(&source, now);
                 return Err(Denial::InvalidSignature.into());
             };
-            self.verified.insert(digest, place, *key.thumbprint());
+            self.verified.insert(fingerprint, place, *key.thumbprint());
         }
         Ok(issuer.check_claims(token, now)?)
     }

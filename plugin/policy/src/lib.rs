@@ -22,6 +22,7 @@ mod denial;
 mod endpoint;
 mod engine;
 mod fetch;
+mod fingerprint;
 mod host;
 mod identity;
 mod issuer;

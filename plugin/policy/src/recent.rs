@@ -1,15 +1,12 @@
 //! What was learnt of late, in bounded room.
 
-/// A SHA-256: nobody can make two things with the same.
-pub(crate) type Digest = [u8; 32];
+use crate::fingerprint::Fingerprint;
 
-/// What is known by a digest, in buckets by its first bytes; in a bucket, what was not used for longest goes first.
-///
-/// Who aims at a bucket makes others learn anew what was in it, and no more.
+/// What is known by a fingerprint, in buckets by its first bytes; in a bucket, what was not used for longest goes first.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
     /// Each with what was used last in front; none before there is something to know.
-    buckets: Vec<Vec<(Digest, T)>>,
+    buckets: Vec<Vec<(Fingerprint, T)>>,
 }
 
 const BUCKETS: usize = 2048;
@@ -23,21 +20,21 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Copy> Recent<T> {
-    pub(crate) fn get(&mut self, digest: &Digest) -> Option<T> {
-        let bucket = self.buckets.get_mut(place(digest))?;
-        let position = bucket.iter().position(|(known, _)| known == digest)?;
+    pub(crate) fn get(&mut self, fingerprint: &Fingerprint) -> Option<T> {
+        let bucket = self.buckets.get_mut(place(fingerprint))?;
+        let position = bucket.iter().position(|(known, _)| known == fingerprint)?;
         bucket.get_mut(..=position)?.rotate_right(1);
         bucket.first().map(|(_, known)| *known)
     }
 
-    pub(crate) fn insert(&mut self, digest: Digest, known: T) {
+    pub(crate) fn insert(&mut self, fingerprint: Fingerprint, known: T) {
         if self.buckets.is_empty() {
             self.buckets.resize_with(BUCKETS, Vec::new);
         }
-        let Some(bucket) = self.buckets.get_mut(place(&digest)) else { return };
-        bucket.retain(|(known, _)| *known != digest);
+        let Some(bucket) = self.buckets.get_mut(place(&fingerprint)) else { return };
+        bucket.retain(|(known, _)| *known != fingerprint);
         bucket.truncate(WAYS - 1);
-        bucket.insert(0, (digest, known));
+        bucket.insert(0, (fingerprint, known));
     }
 
     /// Forgets all else.
@@ -48,40 +45,41 @@ impl<T: Copy> Recent<T> {
     }
 }
 
-fn place(digest: &Digest) -> usize {
-    let [first, second, ..] = *digest;
+fn place(fingerprint: &Fingerprint) -> usize {
+    let [first, second, ..] = *fingerprint;
     usize::from(u16::from_be_bytes([first, second])) % BUCKETS
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BUCKETS, Digest, Recent, WAYS, place};
+    use super::{BUCKETS, Recent, WAYS, place};
+    use crate::fingerprint::Fingerprint;
 
-    fn digest(number: usize) -> Digest {
-        let mut digest = [0; 32];
-        digest[..8].copy_from_slice(&number.to_le_bytes());
-        digest
+    fn fingerprint(number: usize) -> Fingerprint {
+        let mut fingerprint = [0; 16];
+        fingerprint[..8].copy_from_slice(&number.to_le_bytes());
+        fingerprint
     }
 
     #[test]
     fn many_take_bounded_room_and_the_used_ones_stay() {
         let mut recent = Recent::default();
         for number in 0..16 * BUCKETS {
-            recent.insert(digest(number), number);
-            assert_eq!(recent.get(&digest(0)), Some(0), "{number}");
+            recent.insert(fingerprint(number), number);
+            assert_eq!(recent.get(&fingerprint(0)), Some(0), "{number}");
         }
         assert!(recent.buckets.iter().all(|bucket| bucket.len() <= WAYS));
-        let same_place = (1..).map(digest).find(|other| place(other) == place(&digest(0))).unwrap();
+        let same_place = (1..).map(fingerprint).find(|other| place(other) == place(&fingerprint(0))).unwrap();
         assert_eq!(recent.get(&same_place), None);
     }
 
     #[test]
     fn what_is_learnt_anew_counts() {
         let mut recent = Recent::default();
-        recent.insert(digest(1), 1);
-        recent.insert(digest(1), 2);
-        assert_eq!(recent.get(&digest(1)), Some(2));
+        recent.insert(fingerprint(1), 1);
+        recent.insert(fingerprint(1), 2);
+        assert_eq!(recent.get(&fingerprint(1)), Some(2));
         recent.keep(|known| *known != 2);
-        assert_eq!(recent.get(&digest(1)), None);
+        assert_eq!(recent.get(&fingerprint(1)), None);
     }
 }

@@ -3,7 +3,8 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::recent::Digest;
+/// A SHA-256, or a MAC made of one.
+pub(crate) type Digest = [u8; 32];
 
 /// A key, and the configuration that records are for. Its `Debug` tells nothing of the key.
 ///

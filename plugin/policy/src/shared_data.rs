@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{recent::Digest, seal::Seal};
+use crate::seal::{Digest, Seal};
 
 /// The data that VMs of one `vm_id` share, of all plugins in them. What stands there may be anybody's.
 pub trait SharedData: fmt::Debug {

@@ -2,7 +2,7 @@
 
 use std::{mem, time::SystemTime};
 
-use crate::recent::Digest;
+use crate::fingerprint::Fingerprint;
 
 /// Who waits, in the order in which they came.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ struct Waiter {
     stream: u32,
     deadline: SystemTime,
     /// Whose answer it waits for; `None`: whatever comes.
-    question: Option<Digest>,
+    question: Option<Fingerprint>,
 }
 
 impl Waiting {
@@ -26,7 +26,7 @@ impl Waiting {
     }
 
     /// Waits for what comes of a question that somebody else has put.
-    pub(super) fn add_for(&mut self, question: Digest, stream: u32, deadline: SystemTime) {
+    pub(super) fn add_for(&mut self, question: Fingerprint, stream: u32, deadline: SystemTime) {
         self.waiting.push(Waiter { stream, deadline, question: Some(question) });
     }
 
@@ -55,14 +55,14 @@ impl Waiting {
     }
 
     /// Wakes who waits for a question; gives their numbers.
-    pub(super) fn wake_for(&mut self, question: &Digest) -> Vec<u32> {
+    pub(super) fn wake_for(&mut self, question: &Fingerprint) -> Vec<u32> {
         let before = self.woken.len();
         self.wake(|waiter| waiter.question.as_ref() == Some(question));
         self.woken.get(before..).unwrap_or_default().to_vec()
     }
 
     /// Wakes the first of those who wait for a question.
-    pub(super) fn wake_first_for(&mut self, question: &Digest) -> Option<u32> {
+    pub(super) fn wake_first_for(&mut self, question: &Fingerprint) -> Option<u32> {
         let place = self.waiting.iter().position(|waiter| waiter.question.as_ref() == Some(question))?;
         let Waiter { stream, .. } = self.waiting.remove(place);
         self.woken.push(stream);

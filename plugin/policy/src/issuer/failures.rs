@@ -1,10 +1,11 @@
 //! A budget of failed verifications for each source address: one costs a client nothing and the gateway up to 2.8 ms.
 
-use std::time::SystemTime;
+use std::{iter, time::SystemTime};
 
-use sha2::{Digest as _, Sha256};
-
-use crate::recent::{Digest, Recent};
+use crate::{
+    fingerprint::{Fingerprint, Fingerprints},
+    recent::Recent,
+};
 
 /// Who has failed how often in this minute. Addresses have room for a fixed number of them: who has more to send from
 /// has as many budgets in any case.
@@ -12,34 +13,31 @@ use crate::recent::{Digest, Recent};
 pub(crate) struct Failures {
     /// Failures a minute.
     allowed: u32,
+    fingerprints: Fingerprints,
     /// By address; the minute since the epoch, and the failures in it.
     counts: Recent<(u64, u32)>,
 }
 
 impl Failures {
     pub(crate) fn new(allowed: u32) -> Self {
-        Self { allowed, counts: Recent::default() }
+        Self { allowed, fingerprints: Fingerprints::default(), counts: Recent::default() }
     }
 
     /// Whether one from `source` may fail once more.
     pub(crate) fn has_left(&mut self, source: &[u8], now: SystemTime) -> bool {
-        self.in_minute(&digest(source), minute(now)) < self.allowed
+        self.in_minute(&self.fingerprints.of(&mut iter::once(source)), minute(now)) < self.allowed
     }
 
     /// One from `source` has failed.
     pub(crate) fn count(&mut self, source: &[u8], now: SystemTime) {
-        let (source, minute) = (digest(source), minute(now));
+        let (source, minute) = (self.fingerprints.of(&mut iter::once(source)), minute(now));
         let failures = self.in_minute(&source, minute).saturating_add(1);
         self.counts.insert(source, (minute, failures));
     }
 
-    fn in_minute(&mut self, source: &Digest, minute: u64) -> u32 {
+    fn in_minute(&mut self, source: &Fingerprint, minute: u64) -> u32 {
         self.counts.get(source).filter(|(counted, _)| *counted == minute).map_or(0, |(_, failures)| failures)
     }
-}
-
-fn digest(source: &[u8]) -> Digest {
-    Sha256::digest(source).into()
 }
 
 fn minute(now: SystemTime) -> u64 {

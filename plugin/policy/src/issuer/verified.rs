@@ -1,35 +1,39 @@
 //! Tokens whose signature has been verified, so that it is once.
 
-use sha2::{Digest as _, Sha256};
+use std::iter;
 
 use crate::{
+    fingerprint::{Fingerprint, Fingerprints},
     jwk::Thumbprint,
-    recent::{Digest, Recent},
+    recent::Recent,
 };
 
 /// Which key of which issuer, by its place, has verified which token. Time, claims and all else are looked at for each
 /// request.
 #[derive(Debug, Default)]
-pub(crate) struct VerifiedTokens(Recent<(usize, Thumbprint)>);
+pub(crate) struct VerifiedTokens {
+    fingerprints: Fingerprints,
+    by: Recent<(usize, Thumbprint)>,
+}
 
 impl VerifiedTokens {
     /// Of the whole token.
-    pub(crate) fn digest(token: &str) -> Digest {
-        Sha256::digest(token).into()
+    pub(crate) fn fingerprint(&self, token: &str) -> Fingerprint {
+        self.fingerprints.of(&mut iter::once(token.as_bytes()))
     }
 
     /// Whether a key that the issuer still has, has verified the token.
-    pub(crate) fn contains(&mut self, digest: &Digest, issuer: usize) -> bool {
-        self.0.get(digest).is_some_and(|(by, _)| by == issuer)
+    pub(crate) fn contains(&mut self, token: &Fingerprint, issuer: usize) -> bool {
+        self.by.get(token).is_some_and(|(by, _)| by == issuer)
     }
 
-    pub(crate) fn insert(&mut self, digest: Digest, issuer: usize, key: Thumbprint) {
-        self.0.insert(digest, (issuer, key));
+    pub(crate) fn insert(&mut self, token: Fingerprint, issuer: usize, key: Thumbprint) {
+        self.by.insert(token, (issuer, key));
     }
 
     /// Forgets what keys have verified that the issuer does not have any more.
     pub(crate) fn keep(&mut self, issuer: usize, is_kept: impl Fn(&Thumbprint) -> bool) {
-        self.0.keep(|(by, key)| *by != issuer || is_kept(key));
+        self.by.keep(|(by, key)| *by != issuer || is_kept(key));
     }
 }
 
@@ -40,7 +44,7 @@ mod tests {
     #[test]
     fn a_token_counts_for_the_issuer_and_the_key_that_verified_it() {
         let mut tokens = VerifiedTokens::default();
-        let [first, second] = ["a", "b"].map(VerifiedTokens::digest);
+        let [first, second] = ["a", "b"].map(|token| tokens.fingerprint(token));
         tokens.insert(first, 0, [1; 32]);
         tokens.insert(second, 1, [1; 32]);
         assert!(tokens.contains(&first, 0));

@@ -26,16 +26,21 @@ impl Exchange {
         expires: Option<SystemTime>,
         now: SystemTime,
     ) -> Result<Step, Denial> {
-        let Engine { config, decisions, coalescing, waiting, health, reports, .. } = engine;
+        let Engine { config, decisions, coalescing, waiting, health, reports, fingerprints, .. } = engine;
         let Some(upstream) = &config.upstream else { return Err(Denial::ServiceUnavailable) };
         if decisions.is_some() || coalescing.is_some() {
-            let asked = Keepable { question: question.digest(), expires };
+            // Who has waited asks the same as before.
+            let mut asked = self.asked_as.unwrap_or_else(|| {
+                let question = fingerprints.of(&mut question.parts());
+                Keepable { question, elsewhere: None, expires }
+            });
             self.asked_as = Some(asked);
             if let Some(word) = coalescing.as_mut().and_then(|others| others.hear(&asked.question, self.stream)) {
                 return self.decide_by(decisions.as_mut(), word, now);
             }
             if let Some(decisions) = decisions {
-                let verdict = decisions.get(&asked, now);
+                let verdict = decisions.get(&mut asked, || question.digest(), now);
+                self.asked_as = Some(asked);
                 reports.count(if verdict.is_some() { Metric::DecisionHit } else { Metric::DecisionMiss });
                 if let Some(verdict) = verdict {
                     return self.decide_by(None, Word::Said(verdict), now);
