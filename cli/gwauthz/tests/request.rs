@@ -301,6 +301,12 @@ fn nothing_is_coloured_in_a_pipe_unless_asked() {
     assert!(run(&["--token", "-q"]).stderr.is_empty());
 }
 
+/// Hears of the end of a stream.
+const ENDS: &str = r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+    (func (export "malloc") (param i32) (result i32) i32.const 1024)
+    (func (export "proxy_on_log") (param i32))
+    (func (export "proxy_on_done") (param i32) (result i32) i32.const 1))"#;
+
 #[test]
 fn a_trace_is_printed_and_compared() {
     let trace = |arguments: &[&str]| {
@@ -323,11 +329,17 @@ fn a_trace_is_printed_and_compared() {
     );
 
     let place = |calls: &str, call: &str| calls.lines().position(|line| line.starts_with(call)).unwrap();
-    let spec = String::from_utf8(trace(&["--profile", "spec"]).stdout).unwrap();
-    let (log, done) = ("[host->vm] proxy_on_log(", "[host->vm] proxy_on_done(");
-    assert!(place(&calls, log) < place(&calls, done) && place(&spec, done) < place(&spec, log), "{spec}");
-
     let folder = tempfile::tempdir().unwrap();
+    let module = folder.path().join("module.wasm");
+    fs::write(&module, wat::parse_str(ENDS).unwrap()).unwrap();
+    let ends = |profile| {
+        let output = trace(&["--module", module.to_str().unwrap(), "--profile", profile]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (envoy, spec) = (ends("envoy"), ends("spec"));
+    let (log, done) = ("[host->vm] proxy_on_log(", "[host->vm] proxy_on_done(");
+    assert!(place(&envoy, log) < place(&envoy, done) && place(&spec, done) < place(&spec, log), "{envoy}{spec}");
+
     let log = folder.path().join("envoy.log");
     let against = |text: String| {
         fs::write(&log, text).unwrap();
