@@ -45,7 +45,7 @@ complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "verify" -d 'Check t
 complete -c gwauthz -n "__fish_gwauthz_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -s c -l config -d 'Manifest to take pluginConfig and vmConfig from [default: only the `cluster` that Istio would name]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l plugin -d 'Which WasmPlugin in the manifest, where there are several' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l module -d 'Module to run [default: the embedded one, else the one of this checkout]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand bench" -l method -d 'Method of the request' -r
@@ -152,7 +152,7 @@ envoy\t'On the embedded gateway and on a real Envoy, which must agree'"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l envoy -d 'Envoy\'s program, for `--host envoy` [default: the one on PATH]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s c -l config -d 'Manifest to take pluginConfig and vmConfig from [default: only the `cluster` that Istio would name]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l plugin -d 'Which WasmPlugin in the manifest, where there are several' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l module -d 'Module to run [default: the embedded one, else the one of this checkout]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -l method -d 'Method of the request' -r
@@ -179,7 +179,7 @@ complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s h -l help -d 'P
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand test" -s V -l version -d 'Print version'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l token -d 'Send this token: a JWT, @FILE, - for standard input, or none to have a demo token minted' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l claims -d 'Claims laid over the demo token\'s: JSON, or @FILE; null takes a claim away' -r
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s c -l config -d 'Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]' -r -F
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -s c -l config -d 'Manifest to take pluginConfig and vmConfig from [default: only the `cluster` that Istio would name]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l plugin -d 'Which WasmPlugin in the manifest, where there are several' -r
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l module -d 'Module to run [default: the embedded one, else the one of this checkout]' -r -F
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand trace" -l method -d 'Method of the request' -r

@@ -4,6 +4,7 @@ mod authz;
 mod token;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -35,7 +36,7 @@ pub(crate) struct RequestArgs {
     /// Claims laid over the demo token's: JSON, or @FILE; null takes a claim away
     #[arg(long, value_name = "JSON|@FILE")]
     claims: Option<String>,
-    /// Manifest to take pluginConfig from [default: only the `cluster` that Istio would name]
+    /// Manifest to take pluginConfig and vmConfig from [default: only the `cluster` that Istio would name]
     #[arg(short, long, value_name = "YAML")]
     config: Option<PathBuf>,
     /// Which WasmPlugin in the manifest, where there are several
@@ -77,8 +78,17 @@ const DEFAULT_CONFIG: &str = r#"{"cluster":"outbound|8080||jwt-auth-service.defa
 /// The module and its configuration, ready to be started as often as need be.
 pub(crate) struct Bench {
     module: Module,
-    config: String,
+    config: Configuration,
     profile: Profile,
+}
+
+/// What a manifest gives the plugin.
+#[derive(Clone)]
+pub(crate) struct Configuration {
+    /// JSON text.
+    text: String,
+    /// The environment of its VM.
+    environment: BTreeMap<String, String>,
 }
 
 impl Bench {
@@ -92,12 +102,13 @@ impl Bench {
     /// Starts a gateway of this kind with the plugin.
     pub(crate) fn start_with<W: World>(&self, services: W, config: GatewayConfig) -> Result<Gateway<W>, Failure> {
         let config = GatewayConfig { follows: self.profile, ..config };
-        Ok(Gateway::start([Plugin::new(&self.module, self.config.as_str())], config, services)?)
+        let Configuration { text, environment } = self.config.clone();
+        Ok(Gateway::start([Plugin { environment, ..Plugin::new(&self.module, text) }], config, services)?)
     }
 
     /// The plugin's configuration: JSON text.
     pub(crate) fn config(&self) -> &str {
-        &self.config
+        &self.config.text
     }
 }
 
@@ -117,10 +128,13 @@ impl RequestArgs {
     }
 
     /// The plugin's configuration: that of the manifest, or the default one.
-    pub(crate) fn plugin_config(&self) -> Result<String, Failure> {
+    pub(crate) fn plugin_config(&self) -> Result<Configuration, Failure> {
         Ok(match &self.config {
-            Some(path) => deployed_plugin(path, self.plugin.as_deref())?.config.unwrap_or_else(|| "{}".to_owned()),
-            None => DEFAULT_CONFIG.to_owned(),
+            Some(path) => {
+                let DeployedPlugin { config, environment, .. } = deployed_plugin(path, self.plugin.as_deref())?;
+                Configuration { text: config.unwrap_or_else(|| "{}".to_owned()), environment }
+            }
+            None => Configuration { text: DEFAULT_CONFIG.to_owned(), environment: BTreeMap::new() },
         })
     }
 
@@ -128,12 +142,12 @@ impl RequestArgs {
     pub(crate) fn bench_of(
         &self,
         module: &ChosenModule,
-        config: &str,
+        config: &Configuration,
         metering: Metering,
         terminal: &Terminal,
     ) -> Result<Bench, Failure> {
         let module = module::compiler(!self.no_cache, metering, terminal)?.compile(&module.bytes)?;
-        Ok(Bench { module, config: config.to_owned(), profile: self.profile() })
+        Ok(Bench { module, config: config.clone(), profile: self.profile() })
     }
 
     /// The module that is named, or the plugin of this project.

@@ -180,6 +180,20 @@ fn the_configuration_comes_from_the_manifest() {
     assert_eq!(run.decision(), denied(400));
 }
 
+/// Takes a secret from the environment of the VM.
+const SECRET: &str = "{cluster: c, issuers: [{issuer: https://a.example, audiences: [a], secret: {env: A}}]}";
+
+#[test]
+fn the_environment_comes_from_the_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deploy.yaml");
+    let secret = "vmConfig: {env: [{name: A, value: 0123456789abcdef0123456789abcdef}]}";
+    let plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a}\n";
+    fs::write(&path, format!("{plugin}spec: {{url: oci://r/x, pluginConfig: {SECRET}, {secret}}}\n")).unwrap();
+    let run = run(&["--config", path.to_str().unwrap()]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+}
+
 #[test]
 fn a_wrong_configuration_says_what_the_plugin_says() {
     let folder = tempfile::tempdir().unwrap();
@@ -196,6 +210,7 @@ fn a_wrong_configuration_says_what_the_plugin_says() {
     for (text, code, said) in [
         (plugin("a", "{cluster: c, timout: 1}"), 2, "did you mean `timeout`"),
         (plugin("a", "{}"), 2, "cluster: required"),
+        (plugin("a", SECRET), 2, "issuers[0].secret.env"),
         (plugin("a", "{cluster: c}") + &plugin("b", "{cluster: d}"), 2, "--plugin NAME"),
         ("kind: Service\n".to_owned(), 2, "no WasmPlugin"),
         ("a: [".to_owned(), 2, "deploy.yaml"),

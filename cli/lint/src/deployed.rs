@@ -1,5 +1,7 @@
 //! The plugins that a manifest deploys, for whoever wants to run them instead of judging them.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::{
@@ -25,6 +27,9 @@ pub struct DeployedPlugin {
     pub fail_strategy: &'static str,
     /// `pluginConfig` as the JSON text that the plugin is configured with; `None` where there is none.
     pub config: Option<String>,
+    /// `vmConfig.env`, by name: those that have a value here. Those of the gateway's own environment (`valueFrom: HOST`) are
+    /// not among them.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// A document that could not be read as YAML.
@@ -74,8 +79,13 @@ impl DeployedPlugin {
                 .config
                 .filter(|config| config.value.is_mapping())
                 .map(|config| json(&config.value).to_string()),
+            environment: owned(&wasm.environment),
         }
     }
+}
+
+fn owned(environment: &BTreeMap<&str, &str>) -> BTreeMap<String, String> {
+    environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// As istiod makes it of a protobuf Struct: keys sorted, the last of two equal ones kept.
@@ -109,6 +119,19 @@ mod tests {
         assert_eq!((plugin.name.as_deref(), plugin.namespace.as_deref()), (Some("a"), Some("b")));
         assert_eq!((plugin.url.as_deref(), plugin.phase), (Some("oci://x/y:v1"), Some("AUTHZ")));
         assert_eq!(source.slice(plugin.span), "a");
+    }
+
+    #[test]
+    fn the_environment_is_what_has_a_value_in_the_manifest() {
+        let text = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a}\nspec:\n  url: oci://x/y:v1\n  \
+                    vmConfig: {env: [{name: A, value: a}, {name: B, valueFrom: INLINE, value: b}, {name: C}, \
+                    {name: D, valueFrom: HOST}]}\n";
+        let source = Source::new("deploy.yaml", text.into()).unwrap();
+        let plugins = deployed_plugins(&source).unwrap();
+        let [plugin] = plugins.as_slice() else { panic!("{plugins:?}") };
+        let environment: Vec<_> =
+            plugin.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(environment, [("A", "a"), ("B", "b"), ("C", "")]);
     }
 
     #[test]

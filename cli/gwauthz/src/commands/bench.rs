@@ -19,7 +19,7 @@ use crate::{
     input,
     module::{self, ChosenModule},
     output::{Format, json},
-    request::{Minting, RequestArgs},
+    request::{Configuration, Minting, RequestArgs},
     terminal::Terminal,
 };
 
@@ -89,7 +89,7 @@ impl BenchArgs {
         })
     }
 
-    fn subject(&self, module: &ChosenModule, config: &str, terminal: &Terminal) -> Result<Subject, Failure> {
+    fn subject(&self, module: &ChosenModule, config: &Configuration, terminal: &Terminal) -> Result<Subject, Failure> {
         let outcome = self.request.authz().scripted().ok_or_else(|| {
             Failure::wrong(
                 "a real authorization service would be measured with the module",

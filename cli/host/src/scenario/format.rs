@@ -65,7 +65,8 @@ pub struct Scenario {
 pub struct PluginSetup {
     /// The plugin's configuration, as `pluginConfig` of a WasmPlugin has it.
     pub config: Option<Value>,
-    /// The environment of its VM, which secrets come from, by name.
+    /// The environment of its VM, which secrets come from, by name: beside what the manifest gives a value (`vmConfig.env`),
+    /// or in its place.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
     /// A manifest to take it from.

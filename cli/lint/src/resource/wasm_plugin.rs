@@ -3,7 +3,7 @@
 //! What is refused here is what Istio's custom resource definition refuses
 //! (istio/istio, `manifests/charts/base/files/crd-all.gen.yaml`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Head, ModuleUrl, Placement, UrlError, Violation, fields::Fields, module_url::is_sha256, scope};
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct WasmPlugin<'a> {
     /// `match[].mode`; one that is absent counts as both directions.
     pub(crate) modes: Vec<Spanned<Mode>>,
     pub(crate) config: Option<&'a Entry<'a>>,
+    /// The variables of `vmConfig.env` that it gives a value.
+    pub(crate) environment: BTreeMap<&'a str, &'a str>,
     /// What Istio refuses.
     pub(crate) violations: Vec<Violation>,
 }
@@ -104,6 +106,7 @@ impl<'a> WasmPlugin<'a> {
             fail_strategy: None,
             modes: Vec::new(),
             config: None,
+            environment: BTreeMap::new(),
             violations: Vec::new(),
         }
     }
@@ -182,20 +185,22 @@ impl<'a> WasmPlugin<'a> {
             self.config = Some(config);
         }
         if let Some(mut vm) = module.object("vmConfig", violations) {
-            read_environment(&mut vm, violations);
+            self.environment = read_environment(&mut vm, violations);
             vm.finish(violations);
         }
     }
 }
 
-fn read_environment(vm: &mut Fields<'_>, violations: &mut Vec<Violation>) {
+/// The variables that have a value here; the others come from the gateway's own environment.
+fn read_environment<'a>(vm: &mut Fields<'a>, violations: &mut Vec<Violation>) -> BTreeMap<&'a str, &'a str> {
     let mut names = HashMap::new();
+    let mut environment = BTreeMap::new();
     for (span, mut variable) in vm.objects("env", 256, violations) {
         variable.require("name", span, violations);
         let name = variable.text("name", 1, 256, violations);
         let from_host = variable.word("valueFrom", &[("INLINE", false), ("HOST", true)], violations);
         let value = variable.any("value");
-        variable.text("value", 0, 2048, violations);
+        let text = variable.text("value", 0, 2048, violations);
         if let (Some(Spanned { value: true, .. }), Some(value)) = (from_host, value) {
             violations.push(Violation {
                 span: value.label(),
@@ -212,6 +217,12 @@ fn read_environment(vm: &mut Fields<'_>, violations: &mut Vec<Violation>) {
                 help: "keep one of them".into(),
             });
         }
+        if let Some(name) = name
+            && from_host.is_none_or(|from_host| !from_host.value)
+        {
+            environment.insert(name.value, text.map_or("", |text| text.value));
+        }
         variable.finish(violations);
     }
+    environment
 }

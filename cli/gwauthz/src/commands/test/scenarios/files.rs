@@ -101,6 +101,9 @@ fn ready(path: &Path, name: &str, text: &str) -> Result<Ready, Failure> {
                 "FAIL_RELOAD" => FailStrategy::Reload,
                 _ => FailStrategy::Close,
             });
+            for (name, value) in deployed.environment {
+                plugin.environment.entry(name).or_insert(value);
+            }
             deployed.config
         }
         None => plugin.config.as_ref().map(ToString::to_string),
