@@ -36,13 +36,15 @@ fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("missing token");
     group.throughput(Throughput::Elements(1));
     group.bench_function("fresh VM", |bencher| bencher.iter(|| black_box(start(&module).request(&request))));
-    let scenario = Scenario::read(SCENARIO).expect("a scenario");
-    group.bench_function("scenario", |bencher| {
-        bencher.iter(|| {
-            let observed = run(&scenario, br#"{"cluster":"authz"}"#, &module, Profile::Envoy).expect("a run");
-            assert!(scenario.check(&observed).is_empty());
+    for (name, gateway) in [("scenario", ""), ("scenario, one VM", "gateway: {startup: workers}\n")] {
+        let scenario = Scenario::read(&format!("{SCENARIO}{gateway}")).expect("a scenario");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let observed = run(&scenario, br#"{"cluster":"authz"}"#, &module, Profile::Envoy).expect("a run");
+                assert!(scenario.check(&observed).is_empty());
+            });
         });
-    });
+    }
     let mut gateway = start(&module);
     group.bench_function("warm", |bencher| bencher.iter(|| black_box(gateway.request(&request))));
     group.finish();

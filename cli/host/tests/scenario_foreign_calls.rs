@@ -34,7 +34,7 @@ fn scenario(first: &str, so_far: &str) -> Scenario {
     let text = format!(
         "name: a
 plugin: {{}}
-gateway: {{workers: 2, foreignFunctions: {{sign: {{results: signed}}}}}}
+gateway: {{workers: 2, startup: workers, foreignFunctions: {{sign: {{results: signed}}}}}}
 steps:
   - request: {{expect: {{foreignCalls: {first}}}}}
   - expect: {{foreignCalls: {so_far}}}

@@ -74,9 +74,9 @@ fn a_callback_traps_when_a_scenario_says_so() {
 fn a_gateway_makes_the_vms_that_a_scenario_says() {
     const CONFIGURES: &str = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
         (call $say (i32.const 1)) (i32.const 1))"#;
-    assert_eq!(said("workers: 2", CONFIGURES), "11");
+    assert_eq!(said("workers: 2", CONFIGURES), "1111", "the one that tries it, and the main thread's");
+    assert_eq!(said("workers: 2, startup: envoy", CONFIGURES), "1111");
     assert_eq!(said("workers: 2, startup: workers", CONFIGURES), "11");
-    assert_eq!(said("workers: 2, startup: envoy", CONFIGURES), "1111", "the one that tries it, and the main thread's");
 }
 
 /// Shows what it gets of a property's type and bytes, and of two foreign functions.

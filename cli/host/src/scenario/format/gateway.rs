@@ -15,7 +15,7 @@ use crate::scenario::callback::Callback;
 pub struct GatewaySetup {
     /// How many workers it has. Default: 1.
     pub workers: Option<u16>,
-    /// Which VMs it makes. Default: `workers`.
+    /// Which VMs it makes. Default: `envoy`.
     #[serde(default)]
     pub startup: StartupSetup,
     /// What its clock shows at the start (RFC 3339). Default: `2026-01-01T00:00:00Z`. A real Envoy has the time of day.
@@ -79,12 +79,12 @@ pub enum ForeignStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum StartupSetup {
-    /// One a worker: the least that serves requests.
-    #[default]
-    Workers,
     /// Those that Envoy makes: beside the workers', one in which it tries the configuration, and one of the main thread,
     /// which is ticked and serves no requests. What all of them log is seen.
+    #[default]
     Envoy,
+    /// One a worker: the least that serves requests.
+    Workers,
 }
 
 /// Another plugin writes an entry of the shared data just before this one does, whose compare-and-swap then fails.
