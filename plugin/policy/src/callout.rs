@@ -2,6 +2,7 @@
 
 mod attempts;
 mod breaker;
+mod common;
 mod retry;
 
 use std::time::Duration;

@@ -100,6 +100,7 @@ impl Engine {
         let mut engine = Self::new(config);
         if let Some(seal) = seal {
             let data = Rc::new(SealedData::new(data, seal));
+            engine.health.share(&data);
             engine.decisions = engine.decisions.map(|decisions| decisions.shared(data, slots));
         }
         engine
@@ -155,8 +156,9 @@ impl Engine {
 
     /// This engine is not to be used any more.
     pub fn handle_end(&mut self) {
-        for _ in 0..self.health.open() {
-            self.reports.change(Metric::BreakersOpen, -1);
+        let open = self.health.told_open();
+        if open != 0 {
+            self.reports.change(Metric::BreakersOpen, -open);
         }
     }
 
@@ -173,7 +175,7 @@ impl Engine {
 
     /// What operators are to be told next: to be asked for behind every other call, until there is nothing left.
     pub fn next_report(&mut self) -> Option<Report> {
-        let News { changes, withheld } = self.health.take_news();
+        let News { changes, withheld, open_by } = self.health.take_news();
         for _ in 0..withheld {
             self.reports.count(Metric::BreakerWithheld);
         }
@@ -181,15 +183,17 @@ impl Engine {
             let endpoints = self.config.upstream.as_ref().map(|upstream| upstream.endpoints.as_slice());
             let cluster =
                 endpoints.and_then(|list| list.get(endpoint)).map_or("", |endpoint| endpoint.cluster.as_str());
-            let (by, what) = match change {
-                Change::Opened => (1, "is unavailable, and not asked for now"),
-                Change::Closed => (-1, "is available again"),
+            let what = match change {
+                Change::Opened => {
+                    self.reports.count(Metric::BreakerOpened);
+                    "is unavailable, and not asked for now"
+                }
+                Change::Closed => "is available again",
             };
-            if change == Change::Opened {
-                self.reports.count(Metric::BreakerOpened);
-            }
-            self.reports.change(Metric::BreakersOpen, by);
             self.reports.log(["the authorization service ", cluster, " ", what].concat());
+        }
+        if open_by != 0 {
+            self.reports.change(Metric::BreakersOpen, open_by);
         }
         self.reports.next()
     }

@@ -71,9 +71,9 @@ metrics! {
     SignatureHit = Counter "gwauthz.signatures.hits";
     /// Tokens whose signature was to be verified.
     SignatureMiss = Counter "gwauthz.signatures.misses";
-    /// How often a breaker has opened.
+    /// How often a breaker has opened, once where workers share it.
     BreakerOpened = Counter "gwauthz.breakers.opened";
-    /// How many breakers of all workers are open.
+    /// How many breakers are open, each once for every worker that knows.
     BreakersOpen = Gauge "gwauthz.breakers.open";
     /// Callouts that an open breaker has withheld.
     BreakerWithheld = Counter "gwauthz.breakers.withheld";

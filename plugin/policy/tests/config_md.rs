@@ -41,8 +41,8 @@ them. With `mode: shadow` each request is `gwauthz.allowed.shadow`, and what wou
 stays where an update is refused. The response code details of an answer (`%RESPONSE_CODE_DETAILS%`) are `gwauthz_` and the
 code, such as `gwauthz_missing_token`.
 
-Envoy adds up what all workers count. `gwauthz.breakers.open` is how many breakers of all workers are open, which withhold
-callouts. `gwauthz.decisions` are answers of the authorization service that were kept (`cache`), `gwauthz.signatures` those of tokens
+Envoy adds up what all workers count. `gwauthz.breakers.open` is how many breakers are open, which withhold
+callouts, each once for every worker that knows; one that workers share opens once, all the same. `gwauthz.decisions` are answers of the authorization service that were kept (`cache`), `gwauthz.signatures` those of tokens
 that had been verified before. `gwauthz.keys.fetched_seconds` is when the oldest of the JWK Sets in use came, and
 `gwauthz.revocations.issued_seconds` when the snapshot in use was issued, in seconds since 1970, each as the worker has it that fetched
 last: their ages are `time() - gwauthz_keys_fetched_seconds`, which grow though nothing is fetched any more.

@@ -2,12 +2,16 @@
 
 use std::{
     mem,
+    rc::Rc,
     time::{Duration, SystemTime},
 };
 
+use crate::shared_data::SealedData;
+
 use super::{
     CalloutReply,
-    breaker::{Breaker, BreakerLimits, Change, Pass},
+    breaker::{BreakerLimits, Change, Pass},
+    common::CommonBreaker,
     retry::{Budget, Jitter, Retry},
 };
 
@@ -26,7 +30,9 @@ pub(crate) struct Persistence {
 #[derive(Debug)]
 pub(crate) struct Health {
     /// One an endpoint, in their order.
-    breakers: Vec<Breaker>,
+    breakers: Vec<CommonBreaker>,
+    /// How many of them were open when somebody has asked.
+    told_open: i64,
     budget: Budget,
     jitter: Jitter,
     news: News,
@@ -35,10 +41,12 @@ pub(crate) struct Health {
 /// What the breakers have done since somebody has asked.
 #[derive(Debug, Default)]
 pub(crate) struct News {
-    /// By endpoint.
+    /// By endpoint; what other workers have brought about is not among it.
     pub(crate) changes: Vec<(usize, Change)>,
     /// How many callouts they have withheld.
     pub(crate) withheld: u32,
+    /// By how many there are more now that are open, as this worker knows.
+    pub(crate) open_by: i64,
 }
 
 /// The attempts of one request.
@@ -83,17 +91,26 @@ impl Persistence {
 impl Health {
     /// Nothing is known yet of this many endpoints.
     pub(crate) fn new(endpoints: usize) -> Self {
-        let breakers = (0..endpoints).map(|_| Breaker::default()).collect();
-        Self { breakers, budget: Budget::default(), jitter: Jitter::default(), news: News::default() }
+        let breakers = (0..endpoints).map(|_| CommonBreaker::default()).collect();
+        Self { breakers, told_open: 0, budget: Budget::default(), jitter: Jitter::default(), news: News::default() }
+    }
+
+    /// The breakers are those of all workers.
+    pub(crate) fn share(&mut self, data: &Rc<SealedData>) {
+        for (endpoint, breaker) in self.breakers.iter_mut().enumerate() {
+            breaker.share(data, endpoint);
+        }
     }
 
     pub(crate) fn take_news(&mut self) -> News {
-        mem::take(&mut self.news)
+        let open = self.breakers.iter().map(|breaker| i64::from(breaker.is_open())).sum();
+        let open_by = open - mem::replace(&mut self.told_open, open);
+        News { open_by, ..mem::take(&mut self.news) }
     }
 
-    /// How many breakers are open.
-    pub(crate) fn open(&self) -> usize {
-        self.breakers.iter().filter(|breaker| breaker.is_open()).count()
+    /// How many breakers were open when [`Self::take_news`] told.
+    pub(crate) fn told_open(&self) -> i64 {
+        self.told_open
     }
 }
 

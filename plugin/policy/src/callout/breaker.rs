@@ -1,6 +1,6 @@
 //! A circuit breaker: leaves a service alone that does not answer, and probes it after a while.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// When a breaker opens, and how it closes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +14,14 @@ pub(crate) struct BreakerLimits {
 }
 
 /// The breaker of one endpoint.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Breaker {
     state: State,
     /// Counts the changes of state: what was let through before one says nothing about the state behind it.
     generation: u32,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Lets everything through; so many callouts have failed since one was answered.
     Closed { failures: u32 },
@@ -107,7 +107,35 @@ impl Breaker {
         self.state = state;
         self.generation = self.generation.wrapping_add(1);
     }
+
+    /// For [`Self::from_numbers`].
+    pub(super) fn to_numbers(self) -> [u64; 4] {
+        let (state, count, since) = match self.state {
+            State::Closed { failures } => (CLOSED, failures, UNIX_EPOCH),
+            State::Open { since } => (OPEN, 0, since),
+            State::HalfOpen { since, probes } => (HALF_OPEN, probes, since),
+        };
+        // Nanoseconds do until the year 2554.
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        [state, self.generation.into(), count.into(), u64::try_from(since).unwrap_or(u64::MAX)]
+    }
+
+    pub(super) fn from_numbers([state, generation, count, since]: [u64; 4]) -> Option<Self> {
+        let count = u32::try_from(count).ok()?;
+        let since = UNIX_EPOCH.checked_add(Duration::from_nanos(since))?;
+        let state = match state {
+            CLOSED => State::Closed { failures: count },
+            OPEN => State::Open { since },
+            HALF_OPEN => State::HalfOpen { since, probes: count },
+            _ => return None,
+        };
+        Some(Self { state, generation: u32::try_from(generation).ok()? })
+    }
 }
+
+const CLOSED: u64 = 0;
+const OPEN: u64 = 1;
+const HALF_OPEN: u64 = 2;
 
 #[cfg(test)]
 mod tests {

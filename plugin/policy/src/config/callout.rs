@@ -65,7 +65,8 @@ pub(super) const KEYS: &[Key] = &[
         default: None,
         about: about(
             "Do not ask a service that is unavailable, but the next one, or deny with 503 at once; `{}` turns it on. Each \
-                worker of the gateway learns for itself, and each service has its own. Default: it is asked all the same.",
+                service has its own, which is that of all workers of the gateway where there is a key to seal it with \
+                (`secrets.cache`); else each worker learns for itself. Default: it is asked all the same.",
         ),
     },
 ];
