@@ -46,7 +46,7 @@ impl RootContext for Root {
                 let Effective { text, .. } = &parsed.effective;
                 log(LogLevel::Info, &format!("gwauthz {}: configured: {text}", env!("CARGO_PKG_VERSION")));
                 metrics::record(Metric::Configuration, parsed.effective.number());
-                let shared = Rc::new(Shared::new(self.id, Engine::with_shared_data(parsed.config, Box::new(HostData))));
+                let shared = Rc::new(Shared::new(self.id, Engine::with_shared_data(parsed.config, Rc::new(HostData))));
                 shared.schedule();
                 self.shared = Some(shared);
                 true

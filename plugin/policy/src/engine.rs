@@ -93,12 +93,16 @@ impl Engine {
     /// An engine that shares what `config` says with those in other VMs.
     #[must_use]
     #[inline(never)]
-    pub fn with_shared_data(config: Config, data: Box<dyn SharedData>) -> Self {
-        let secret = config.shared_data_key.as_ref().and_then(Secret::value);
+    pub fn with_shared_data(mut config: Config, data: Rc<dyn SharedData>) -> Self {
+        let key = config.shared_data_key.take();
+        let secret = key.as_ref().and_then(Secret::value);
         let seal = secret.and_then(|secret| Seal::new(secret, &config.digest));
         let slots = config.cache.shared_slots;
         let mut engine = Self::new(config);
-        if let Some(seal) = seal {
+        if let Some((secret, seal)) = secret.zip(seal) {
+            if let Some(revocations) = &mut engine.revocations {
+                revocations.share(&data, secret);
+            }
             let data = Rc::new(SealedData::new(data, seal));
             engine.health.share(&data);
             engine.decisions = engine.decisions.map(|decisions| decisions.shared(data, slots));
@@ -125,8 +129,18 @@ impl Engine {
         self.waiting.wake_late(now);
         self.wake_shadows(now);
         let keys = self.verifier.fetches(now).map(|(place, callout)| Fetch { id: FetchId::Keys(place), callout });
-        let revocations = self.revocations.as_mut().and_then(|revocations| revocations.due(now));
-        keys.chain(revocations.map(|callout| Fetch { id: FetchId::Revocations, callout })).collect()
+        let mut fetches: Vec<_> = keys.collect();
+        if let Some(revocations) = &mut self.revocations {
+            let had = revocations.as_of();
+            fetches.extend(revocations.due(now).map(|callout| Fetch { id: FetchId::Revocations, callout }));
+            // What another worker has fetched.
+            if revocations.as_of() != had {
+                self.tell_snapshot();
+                self.waiting.wake_all();
+                self.wake_shadows(now);
+            }
+        }
+        fetches
     }
 
     /// The reply to a fetch has come; `None` for one that could not be sent, or was reset. The log tells of failures once
@@ -149,7 +163,11 @@ impl Engine {
                 self.reports.log(format!("the snapshot of revoked tokens was not taken: {}", failure.error));
             }
         }
-        if let Some(as_of) = revocations.as_of() {
+        self.tell_snapshot();
+    }
+
+    fn tell_snapshot(&mut self) {
+        if let Some(as_of) = self.revocations.as_ref().and_then(SnapshotState::as_of) {
             self.reports.record(Metric::RevocationsTime, seconds(as_of));
         }
     }

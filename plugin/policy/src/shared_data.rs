@@ -1,6 +1,10 @@
 //! Data that the VMs of a gateway share: with each other, and with whoever else can write there.
 
-use std::fmt;
+use std::{
+    fmt,
+    rc::Rc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use crate::seal::{Digest, Seal};
 
@@ -22,7 +26,7 @@ pub trait SharedData: fmt::Debug {
 /// when it counts.
 #[derive(Debug)]
 pub(crate) struct SealedData {
-    data: Box<dyn SharedData>,
+    data: Rc<dyn SharedData>,
     seal: Seal,
 }
 
@@ -36,13 +40,16 @@ pub(crate) struct Found {
 }
 
 impl SealedData {
-    pub(crate) fn new(data: Box<dyn SharedData>, seal: Seal) -> Self {
+    pub(crate) fn new(data: Rc<dyn SharedData>, seal: Seal) -> Self {
         Self { data, seal }
     }
 
+    /// [`Self::get`]'s number of a key that is absent, to be written only as long as it is: no value has it.
+    pub(crate) const ABSENT: u32 = u32::MAX;
+
     /// What stands under a key; a payload longer than `most` bytes is not looked at.
     pub(crate) fn get(&self, key: &str, most: usize) -> Found {
-        let Some((record, cas)) = self.data.get(key) else { return Found { payload: None, cas: 0 } };
+        let Some((record, cas)) = self.data.get(key) else { return Found { payload: None, cas: Self::ABSENT } };
         let is_short = record.len() <= most.saturating_add(Seal::BYTES);
         Found { payload: if is_short { self.seal.open(key, record) } else { None }, cas }
     }
@@ -56,6 +63,38 @@ impl SealedData {
     pub(crate) fn digest(&self, of: &Digest) -> Digest {
         self.seal.digest(of)
     }
+}
+
+/// Numbers of a payload, 8 bytes each.
+pub(crate) fn to_bytes(numbers: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(numbers.len() * 8);
+    for number in numbers {
+        bytes.extend_from_slice(&number.to_be_bytes());
+    }
+    bytes
+}
+
+/// The same; `None` unless there are just as many.
+pub(crate) fn from_bytes(bytes: &[u8], numbers: &mut [u64]) -> Option<()> {
+    let (chunks, rest) = bytes.as_chunks();
+    if chunks.len() != numbers.len() || !rest.is_empty() {
+        return None;
+    }
+    for (number, chunk) in numbers.iter_mut().zip(chunks) {
+        *number = u64::from_be_bytes(*chunk);
+    }
+    Some(())
+}
+
+/// Since 1970; they do until the year 2554.
+pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
+}
+
+/// The time that [`nanoseconds`] says.
+pub(crate) fn time(nanoseconds: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds))
 }
 
 #[cfg(test)]
@@ -90,14 +129,14 @@ pub(crate) mod tests {
 
     fn sealed(memory: &Memory) -> SealedData {
         let seal = Seal::new(b"0123456789abcdef0123456789abcdef", &[7; 32]).unwrap();
-        SealedData::new(Box::new(memory.clone()), seal)
+        SealedData::new(Rc::new(memory.clone()), seal)
     }
 
     #[test]
     fn what_others_write_is_as_if_absent_but_for_its_number() {
         let memory = Memory::default();
         let (one, other) = (sealed(&memory), sealed(&memory));
-        assert_eq!(one.get("a", 9), Found { payload: None, cas: 0 });
+        assert_eq!(one.get("a", 9), Found { payload: None, cas: SealedData::ABSENT });
         assert!(one.set("a", b"payload".to_vec(), 0));
         assert_eq!(other.get("a", 9), Found { payload: Some(b"payload".to_vec()), cas: 1 });
         assert_eq!(other.get("a", 6), Found { payload: None, cas: 1 }, "too long");

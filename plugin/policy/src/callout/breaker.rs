@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::shared_data::{nanoseconds, time};
+
 /// When a breaker opens, and how it closes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BreakerLimits {
@@ -115,14 +117,12 @@ impl Breaker {
             State::Open { since } => (OPEN, 0, since),
             State::HalfOpen { since, probes } => (HALF_OPEN, probes, since),
         };
-        // Nanoseconds do until the year 2554.
-        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        [state, self.generation.into(), count.into(), u64::try_from(since).unwrap_or(u64::MAX)]
+        [state, self.generation.into(), count.into(), nanoseconds(since)]
     }
 
     pub(super) fn from_numbers([state, generation, count, since]: [u64; 4]) -> Option<Self> {
         let count = u32::try_from(count).ok()?;
-        let since = UNIX_EPOCH.checked_add(Duration::from_nanos(since))?;
+        let since = time(since)?;
         let state = match state {
             CLOSED => State::Closed { failures: count },
             OPEN => State::Open { since },

@@ -6,7 +6,7 @@
 
 use std::{rc::Rc, time::SystemTime};
 
-use crate::shared_data::SealedData;
+use crate::shared_data::{SealedData, from_bytes, to_bytes};
 
 use super::breaker::{Breaker, BreakerLimits, Change, Pass};
 
@@ -24,8 +24,6 @@ pub(super) struct CommonBreaker {
 const BYTES: usize = 5 * 8;
 /// How often others may be quicker before this worker leaves it at that.
 const TRIES: u32 = 8;
-/// No value has this number: with it a value is written only where there is none.
-const ABSENT: u32 = u32::MAX;
 
 impl CommonBreaker {
     /// Those of all workers at this place are one.
@@ -78,13 +76,12 @@ impl CommonBreaker {
                 return true;
             }
             let sequence = self.sequence.saturating_add(1);
-            let cas = if found.cas == 0 { ABSENT } else { found.cas };
             // Where nobody was quicker, shared data do not work: then this worker goes by what it knows.
-            if refused_at == Some(cas) || data.set(name, payload(sequence, breaker), cas) {
+            if refused_at == Some(found.cas) || data.set(name, payload(sequence, breaker), found.cas) {
                 (self.sequence, self.breaker) = (sequence, breaker);
                 return true;
             }
-            refused_at = Some(cas);
+            refused_at = Some(found.cas);
         }
         false
     }
@@ -92,13 +89,14 @@ impl CommonBreaker {
 
 fn payload(sequence: u64, breaker: Breaker) -> Vec<u8> {
     let [a, b, c, d] = breaker.to_numbers();
-    [sequence, a, b, c, d].map(u64::to_be_bytes).concat()
+    to_bytes(&[sequence, a, b, c, d])
 }
 
 fn read(payload: &[u8]) -> Option<(u64, Breaker)> {
-    let (numbers, rest) = payload.as_chunks();
-    let [sequence, numbers @ ..] = <[[u8; 8]; 5]>::try_from(numbers).ok()?.map(u64::from_be_bytes);
-    if rest.is_empty() { Some((sequence, Breaker::from_numbers(numbers)?)) } else { None }
+    let mut numbers = [0; 5];
+    from_bytes(payload, &mut numbers)?;
+    let [sequence, numbers @ ..] = numbers;
+    Some((sequence, Breaker::from_numbers(numbers)?))
 }
 
 #[cfg(test)]

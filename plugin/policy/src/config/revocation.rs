@@ -54,7 +54,10 @@ const SNAPSHOT: &[Key] = &[
         name: "every",
         value: Value::Duration(Duration::from_secs(1)..=Duration::from_secs(60 * 60)),
         default: Some(r#""5s""#),
-        about: about("How often each worker asks for it, and how long a reply may take."),
+        about: about(
+            "How often it is asked for, and how long a reply may take: by each worker, or by one for all where there is a key to \
+                seal with what they share (`secrets.cache`); the others then have it after a quarter of this at most.",
+        ),
     },
     Key {
         name: "maxStale",

@@ -18,8 +18,8 @@ pub(super) const KEYS: &[Key] = &[Key {
     value: Value::Secret,
     default: None,
     about: about(
-        "What workers seal with that they share (`cache.shared`, and `callout.breaker` wherever there is this key): 32 bytes \
-            or more, which other plugins must not have.",
+        "What workers seal with that they share (`cache.shared`; `callout.breaker` and `revocation.snapshot` wherever there is \
+            this key): 32 bytes or more, which other plugins must not have.",
     ),
 }];
 

@@ -99,7 +99,7 @@ mod tests {
 
     fn data(memory: &Memory, key: &[u8], configuration: Digest) -> Rc<SealedData> {
         let seal = Seal::new(key, &configuration).unwrap();
-        Rc::new(SealedData::new(Box::new(memory.clone()), seal))
+        Rc::new(SealedData::new(Rc::new(memory.clone()), seal))
     }
 
     fn worker_with(memory: &Memory, allow: u64, slots: u32) -> Decisions {

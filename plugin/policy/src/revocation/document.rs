@@ -29,15 +29,20 @@ impl Document {
     ///
     /// # Errors
     /// See [`SnapshotError`].
-    pub fn parse(body: Vec<u8>, confirmable: bool) -> Result<Self, SnapshotError> {
+    pub fn parse(mut body: Vec<u8>, confirmable: bool) -> Result<Self, SnapshotError> {
+        Self::read(&mut body, confirmable)
+    }
+
+    /// The same; leaves the JSON text, without a filter.
+    pub(super) fn read(body: &mut Vec<u8>, confirmable: bool) -> Result<Self, SnapshotError> {
         if body.len() > MAX_BYTES {
             return Err(SnapshotError::TooLong);
         }
-        let (filter, text) = Filter::split(body)?;
+        let filter = Filter::split_off(body)?;
         if !(confirmable || filter.is_empty()) {
             return Err(SnapshotError::UnconfirmableFilter);
         }
-        let members = reading::read(&text)?;
+        let members = reading::read(body)?;
         match members.version {
             Some(VERSION) => {}
             Some(other) => return Err(SnapshotError::Version(other)),

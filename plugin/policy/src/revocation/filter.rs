@@ -4,6 +4,8 @@
 //! GWREVOK1 | number of records: 4 bytes, big-endian | records of 5 bytes, ascending | the document as JSON
 //! ```
 
+use std::mem;
+
 use super::{MAX_FILTER_IDS, SnapshotError};
 
 /// What a reply with a filter starts with; no JSON text does.
@@ -20,9 +22,9 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// The filter that `reply` starts with, and the JSON text behind it.
-    pub(super) fn split(mut reply: Vec<u8>) -> Result<(Self, Vec<u8>), SnapshotError> {
-        let Some(header) = reply.strip_prefix(&MAGIC) else { return Ok((Self::default(), reply)) };
+    /// Takes the filter that `reply` starts with; leaves the JSON text behind it.
+    pub(super) fn split_off(reply: &mut Vec<u8>) -> Result<Self, SnapshotError> {
+        let Some(header) = reply.strip_prefix(&MAGIC) else { return Ok(Self::default()) };
         let count = header.first_chunk().map(|count| u32::from_be_bytes(*count)).ok_or(SnapshotError::Filter)?;
         let count =
             usize::try_from(count).ok().filter(|count| *count <= MAX_FILTER_IDS).ok_or(SnapshotError::Filter)?;
@@ -31,11 +33,12 @@ impl Filter {
             return Err(SnapshotError::Filter);
         }
         let document = reply.split_off(end);
-        reply.shrink_to_fit();
-        let filter = Self { bytes: reply };
+        let mut bytes = mem::replace(reply, document);
+        bytes.shrink_to_fit();
+        let filter = Self { bytes };
         // In order for the search; strictly, so that the number of records is that of hashes.
         if filter.records().is_sorted_by(|one, next| number(one) < number(next)) {
-            Ok((filter, document))
+            Ok(filter)
         } else {
             Err(SnapshotError::Filter)
         }
@@ -49,6 +52,11 @@ impl Filter {
 
     pub(super) fn is_empty(&self) -> bool {
         self.records().is_empty()
+    }
+
+    /// As it came.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(super) fn held_bytes(&self) -> usize {

@@ -1,10 +1,16 @@
 //! What a VM keeps: the last good snapshot, when it asks for the next, and what that means for a token.
 
-use std::time::{Duration, SystemTime};
+mod common;
 
-use crate::{Callout, FetchReply, Object, endpoint::Endpoint};
+use std::{
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
+
+use crate::{Callout, FetchReply, Object, SharedData, endpoint::Endpoint};
 
 use super::{Document, Revoked, Snapshot, SnapshotError};
+use common::Common;
 
 /// Where snapshots come from, and how they count.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +56,8 @@ pub struct SnapshotState {
     is_lost: bool,
     /// Since the last reply that was.
     failures: u32,
+    /// Absent where each worker fetches for itself.
+    common: Option<Common>,
 }
 
 #[derive(Debug)]
@@ -58,6 +66,13 @@ struct Kept {
     etag: Option<String>,
     /// When it was issued, by the service's clock; at the latest when it came.
     as_of: SystemTime,
+}
+
+/// A document that was taken.
+struct Taken {
+    is_whole: bool,
+    /// Its JSON.
+    text: Vec<u8>,
 }
 
 /// A reply that was not taken: the last good snapshot stays.
@@ -89,12 +104,24 @@ impl SnapshotState {
     /// Nothing is known yet, and every token is as with a stale snapshot.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, kept: None, asked: None, is_pending: false, is_lost: false, failures: 0 }
+        Self { settings, kept: None, asked: None, is_pending: false, is_lost: false, failures: 0, common: None }
     }
 
-    /// How long it is until the next request is due.
+    /// One worker of those that have the same key and ask the same service fetches, and the others get it from that one.
+    pub(crate) fn share(&mut self, data: &Rc<dyn SharedData>, key: &[u8]) {
+        self.common = Common::new(data, key, &self.settings);
+    }
+
+    /// How long it is until the next request is due, or the next look at what another worker has fetched.
     #[must_use]
     pub fn due_in(&self, now: SystemTime) -> Duration {
+        match &self.common {
+            Some(common) => common.look_in(self, now),
+            None => self.fetch_in(now),
+        }
+    }
+
+    fn fetch_in(&self, now: SystemTime) -> Duration {
         // Replies come in time, be it from Envoy. One that does not come at all must not be the last.
         let pause = if self.is_pending { self.settings.every * 2 } else { self.settings.every };
         // Where the clock has been set back, nobody knows how long ago it was.
@@ -104,7 +131,7 @@ impl SnapshotState {
 
     /// The request that is to be sent now, if one is. Each wants its [`Self::received`].
     pub fn due(&mut self, now: SystemTime) -> Option<Callout> {
-        if !self.due_in(now).is_zero() {
+        if !self.due_in(now).is_zero() || !self.is_to_fetch(now) {
             return None;
         }
         self.asked = Some(now);
@@ -187,7 +214,8 @@ impl SnapshotState {
             b"200" => {
                 let taken = self.take_document(body, now);
                 self.is_lost = taken.is_err();
-                taken?;
+                let taken = taken?;
+                self.publish(taken, now);
             }
             // The document is as it was, and as old.
             b"304" if self.kept.as_ref().is_some_and(|kept| kept.etag.is_some()) => return Ok(()),
@@ -202,9 +230,10 @@ impl SnapshotState {
         Ok(())
     }
 
-    fn take_document(&mut self, body: Vec<u8>, now: SystemTime) -> Result<(), SnapshotError> {
+    fn take_document(&mut self, mut body: Vec<u8>, now: SystemTime) -> Result<Taken, SnapshotError> {
         let is_fresh = self.fresh(now).is_some();
-        match (Document::parse(body, self.settings.confirmable)?, &mut self.kept) {
+        let document = Document::read(&mut body, self.settings.confirmable)?;
+        match (document, &mut self.kept) {
             // A replica that lags behind. Once nothing newer has come for `maxStale`, the service has lost its place.
             (Document::Full(snapshot), Some(kept)) if is_fresh && snapshot.sequence() < kept.snapshot.sequence() => {
                 Err(SnapshotError::Backwards)
@@ -212,12 +241,12 @@ impl SnapshotState {
             (Document::Full(snapshot), kept) => {
                 let as_of = snapshot.issued_at().min(now);
                 *kept = Some(Kept { snapshot, etag: None, as_of });
-                Ok(())
+                Ok(Taken { is_whole: true, text: body })
             }
             (Document::Delta(delta), Some(kept)) => {
                 kept.snapshot.apply(delta, now)?;
                 kept.as_of = kept.snapshot.issued_at().min(now);
-                Ok(())
+                Ok(Taken { is_whole: false, text: body })
             }
             (Document::Delta(_), None) => Err(SnapshotError::OtherBase),
         }

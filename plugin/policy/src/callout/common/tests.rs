@@ -23,7 +23,7 @@ fn at(seconds: u64) -> SystemTime {
 
 fn over(data: impl SharedData + 'static, key: &[u8]) -> CommonBreaker {
     let mut breaker = CommonBreaker::default();
-    breaker.share(&Rc::new(SealedData::new(Box::new(data), Seal::new(key, &[7; 32]).unwrap())), 0);
+    breaker.share(&Rc::new(SealedData::new(Rc::new(data), Seal::new(key, &[7; 32]).unwrap())), 0);
     breaker
 }
 
