@@ -29,7 +29,8 @@ pub(super) fn remember(root: &Path, asked: SystemTime) {
 /// Its time is when cargo was last asked.
 const STAMP: &str = "gwauthz_filter.asked";
 /// What cargo reads besides the sources.
-const MANIFESTS: [&str; 4] = ["Cargo.lock", "Cargo.toml", "plugin/filter/Cargo.toml", "plugin/policy/Cargo.toml"];
+const MANIFESTS: [&str; 5] =
+    ["Cargo.lock", "Cargo.toml", "plugin/filter/Cargo.toml", "plugin/jose/Cargo.toml", "plugin/policy/Cargo.toml"];
 
 fn folder(root: &Path) -> PathBuf {
     root.join("target").join(TARGET).join(PROFILE)
