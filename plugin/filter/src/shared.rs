@@ -158,7 +158,7 @@ impl Shared {
         loop {
             let report = self.engine().next_report();
             match report {
-                Some(Report::Count(metric)) => metrics::change(metric, 1),
+                Some(Report::Count(metric)) => metrics::count(metric),
                 Some(Report::Change(metric, by)) => metrics::change(metric, by),
                 Some(Report::Record(metric, value)) => metrics::record(metric, value),
                 Some(Report::Audit(line)) => audit(Some(line)),

@@ -88,8 +88,12 @@ pub(crate) fn from_bytes(bytes: &[u8], numbers: &mut [u64]) -> Option<()> {
 
 /// Since 1970; they do until the year 2554.
 pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
+    nanoseconds_of(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Of a span of time.
+pub(crate) fn nanoseconds_of(span: Duration) -> u64 {
+    span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos().into())
 }
 
 /// The time that [`nanoseconds`] says.

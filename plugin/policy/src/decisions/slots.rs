@@ -3,12 +3,13 @@
 //! Shared data has no delete and no bound: there are so many slots, whatever comes, and their names do not depend on the
 //! configuration. A question has one slot, by a digest that takes the key to compute; the last that was decided has it.
 
-use std::{
-    rc::Rc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::rc::Rc;
 
-use crate::{Denial, PermitReason, seal::Digest, shared_data::SealedData};
+use crate::{
+    Denial, PermitReason,
+    seal::Digest,
+    shared_data::{SealedData, from_bytes, nanoseconds, time, to_bytes},
+};
 
 use super::Kept;
 
@@ -19,8 +20,8 @@ pub(crate) struct Slots {
     count: u32,
 }
 
-/// A payload: the question's keyed digest, from when and until when it counts in milliseconds since 1970, and the verdict.
-const BYTES: usize = 32 + 8 + 8 + 1;
+/// A payload: the question's keyed digest, from when and until when it counts in nanoseconds since 1970, and the verdict's number.
+const BYTES: usize = 32 + 3 * 8;
 
 impl Slots {
     /// `None` where there are none.
@@ -33,10 +34,11 @@ impl Slots {
         let question = self.data.digest(question);
         let payload = self.data.get(&self.name(&question), BYTES).payload?;
         let (of, rest) = payload.split_first_chunk::<32>()?;
-        let (from, rest) = rest.split_first_chunk::<8>()?;
-        let (until, rest) = rest.split_first_chunk::<8>()?;
-        let (_, verdict) = VERDICTS.into_iter().find(|(number, _)| rest == [*number])?;
-        (*of == question).then_some(Kept { verdict, from: time(*from)?, until: time(*until)? })
+        let mut numbers = [0; 3];
+        from_bytes(rest, &mut numbers)?;
+        let [from, until, number] = numbers;
+        let (_, verdict) = VERDICTS.into_iter().find(|(known, _)| *known == number)?;
+        (*of == question).then_some(Kept { verdict, from: time(from)?, until: time(until)? })
     }
 
     /// This worker has heard something.
@@ -44,10 +46,7 @@ impl Slots {
         let Some((number, _)) = VERDICTS.into_iter().find(|(_, known)| *known == kept.verdict) else { return };
         let question = self.data.digest(question);
         let mut payload = question.to_vec();
-        for time in [kept.from, kept.until] {
-            payload.extend(milliseconds(time).to_be_bytes());
-        }
-        payload.push(number);
+        payload.append(&mut to_bytes(&[nanoseconds(kept.from), nanoseconds(kept.until), number]));
         // Who writes last has heard it last.
         self.data.set(&self.name(&question), payload, 0);
     }
@@ -59,18 +58,8 @@ impl Slots {
 }
 
 /// What can be kept, by a number of its own.
-const VERDICTS: [(u8, Result<PermitReason, Denial>); 3] =
+const VERDICTS: [(u64, Result<PermitReason, Denial>); 3] =
     [(0, Ok(PermitReason::AuthorizedByService)), (1, Err(Denial::RejectedByService)), (2, Err(Denial::RevokedToken))];
-
-/// Cut, so that nothing counts for longer.
-fn milliseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into())
-}
-
-fn time(milliseconds: [u8; 8]) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_millis(u64::from_be_bytes(milliseconds)))
-}
 
 #[cfg(test)]
 mod tests {

@@ -31,7 +31,22 @@ fn request(path: &str, authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
 
 /// The name of what the engine does with a request; "callout" where it asks.
 fn outcome(engine: &mut Engine, path: &str, authorization: Option<&str>) -> &'static str {
-    match Exchange::new(1).handle_request(engine, Request::new(&request(path, authorization)), now()).unwrap() {
+    name(&Exchange::new(1).handle_request(engine, Request::new(&request(path, authorization)), now()).unwrap())
+}
+
+/// What becomes of a request once the service has said this.
+pub(super) fn reply(
+    engine: &mut Engine,
+    exchange: &mut Exchange,
+    status: &[u8],
+    now: SystemTime,
+) -> Option<&'static str> {
+    exchange.handle_callout_reply(engine, CalloutReply::Status(status), now).as_ref().map(name)
+}
+
+/// What the engine wants to be done.
+pub(super) fn name(step: &Step) -> &'static str {
+    match step {
         Step::Continue(permit) => permit.reason().code(),
         Step::Deny(answer) => answer.denial.code(),
         Step::Callout(_) => "callout",
@@ -192,12 +207,7 @@ fn a_preflight_has_its_method_its_origin_and_what_it_asks() {
     let outcome = |engine: &mut Engine, path: &str, headers: &[(&str, &str)]| {
         let mut all = vec![(":path".to_owned(), path.as_bytes().to_vec())];
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
-        match Exchange::new(1).handle_request(engine, Request::new(&all), now()).unwrap() {
-            Step::Continue(permit) => permit.reason().code(),
-            Step::Deny(answer) => answer.denial.code(),
-            Step::Callout(_) => "callout",
-            Step::Wait => "wait",
-        }
+        name(&Exchange::new(1).handle_request(engine, Request::new(&all), now()).unwrap())
     };
     assert_eq!(outcome(&mut engine, "/admin", &preflight), "preflight");
     assert_eq!(outcome(&mut strict, "/admin", &preflight), "missing_token", "denied unless the configuration says so");

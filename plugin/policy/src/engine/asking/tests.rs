@@ -1,6 +1,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::{CalloutReply, Config, Engine, Exchange, Request, Step};
+use crate::{
+    Config, Engine, Exchange, Request,
+    engine::tests::{name, reply},
+};
 
 /// {"alg":"ES256"}.{"jti":"a"}.signature
 const TOKEN: &str = "Bearer eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJhIn0.c2lnbmF0dXJl";
@@ -18,19 +21,6 @@ fn patient() -> Engine {
 fn request(engine: &mut Engine, exchange: &mut Exchange, now: SystemTime) -> Option<&'static str> {
     let headers = [(":path".to_owned(), b"/".to_vec()), ("authorization".to_owned(), TOKEN.into())];
     exchange.handle_request(engine, Request::new(&headers), now).as_ref().map(name)
-}
-
-fn reply(engine: &mut Engine, exchange: &mut Exchange, status: &[u8], now: SystemTime) -> Option<&'static str> {
-    exchange.handle_callout_reply(engine, CalloutReply::Status(status), now).as_ref().map(name)
-}
-
-fn name(step: &Step) -> &'static str {
-    match step {
-        Step::Continue(permit) => permit.reason().code(),
-        Step::Deny(answer) => answer.denial.code(),
-        Step::Callout(_) => "callout",
-        Step::Wait => "wait",
-    }
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::{
 use proptest::prelude::*;
 
 use super::MOST;
-use crate::{CalloutReply, Config, Engine, Exchange, Request, Step};
+use crate::{
+    CalloutReply, Config, Engine, Exchange, Request, Step,
+    engine::tests::{name, reply},
+};
 
 /// {"alg":"ES256"}.{"jti":"a"} and signatures that tell them apart.
 const TOKENS: [&str; 3] = ["c2ln", "c2lo", "c2lp"];
@@ -40,19 +43,6 @@ fn headers(signature: &str, path: &str) -> Vec<(String, Vec<u8>)> {
 
 fn ask(engine: &mut Engine, exchange: &mut Exchange, token: &str, now: SystemTime) -> Option<&'static str> {
     exchange.handle_request(engine, Request::new(&headers(token, "/")), now).as_ref().map(name)
-}
-
-fn reply(engine: &mut Engine, exchange: &mut Exchange, status: &[u8], now: SystemTime) -> Option<&'static str> {
-    exchange.handle_callout_reply(engine, CalloutReply::Status(status), now).as_ref().map(name)
-}
-
-fn name(step: &Step) -> &'static str {
-    match step {
-        Step::Continue(permit) => permit.reason().code(),
-        Step::Deny(answer) => answer.denial.code(),
-        Step::Callout(_) => "callout",
-        Step::Wait => "wait",
-    }
 }
 
 #[test]

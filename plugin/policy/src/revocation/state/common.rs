@@ -22,7 +22,7 @@ use crate::{
     SharedData,
     revocation::MAX_BYTES,
     seal::Seal,
-    shared_data::{SealedData, from_bytes, nanoseconds, time, to_bytes},
+    shared_data::{SealedData, from_bytes, nanoseconds, nanoseconds_of, time, to_bytes},
 };
 
 use super::{Kept, Settings, Snapshot, SnapshotState, Taken};
@@ -116,9 +116,7 @@ impl SnapshotState {
 
     fn looks(&mut self, common: &mut Common, now: SystemTime) -> bool {
         let today = nanoseconds(now);
-        let Settings { every, .. } = self.settings;
-        let every = every.as_secs().saturating_mul(1_000_000_000).saturating_add(every.subsec_nanos().into());
-        let lease = every.saturating_mul(2);
+        let lease = nanoseconds_of(self.settings.every).saturating_mul(2);
         let mut refused_at = None;
         for _ in 0..TRIES {
             let found = common.data.get(&common.name(HEAD), HEAD_BYTES);
