@@ -80,7 +80,7 @@ Register-ArgumentCompleter -Native -CommandName 'gwauthz' -ScriptBlock {
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write the module to FILE [default: left in cargo''s target folder]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the result')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)')
-            [CompletionResult]::new('--names', '--names', [CompletionResultType]::ParameterName, 'Keep the names of functions, for backtraces of traps; the module is a sixth larger')
+            [CompletionResult]::new('--names', '--names', [CompletionResultType]::ParameterName, 'Keep the names of functions, for backtraces of traps; the module is a quarter larger')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results and errors only: no notes, no progress')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more of what is done and why')

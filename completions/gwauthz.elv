@@ -75,7 +75,7 @@ set edit:completion:arg-completer[gwauthz] = {|@words|
             cand --out 'Write the module to FILE [default: left in cargo''s target folder]'
             cand --format 'How to print the result'
             cand --color 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)'
-            cand --names 'Keep the names of functions, for backtraces of traps; the module is a sixth larger'
+            cand --names 'Keep the names of functions, for backtraces of traps; the module is a quarter larger'
             cand -q 'Print results and errors only: no notes, no progress'
             cand --quiet 'Print results and errors only: no notes, no progress'
             cand -v 'Print more of what is done and why'

@@ -76,7 +76,7 @@ json\t'For programs; the `schema` key names the layout'"
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l color -d 'When to use colour (NO_COLOR and CLICOLOR_FORCE are honoured by `auto`)' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l names -d 'Keep the names of functions, for backtraces of traps; the module is a sixth larger'
+complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -l names -d 'Keep the names of functions, for backtraces of traps; the module is a quarter larger'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s q -l quiet -d 'Print results and errors only: no notes, no progress'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s v -l verbose -d 'Print more of what is done and why'
 complete -c gwauthz -n "__fish_gwauthz_using_subcommand build" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -27,7 +27,7 @@ pub(crate) struct BuildArgs {
     /// Write the module to FILE [default: left in cargo's target folder]
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Keep the names of functions, for backtraces of traps; the module is a sixth larger
+    /// Keep the names of functions, for backtraces of traps; the module is a quarter larger
     #[arg(long)]
     names: bool,
     /// How to print the result

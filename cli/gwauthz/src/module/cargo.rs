@@ -45,7 +45,7 @@ const CFGS: &[&str] = &["cpubits=\"32\"", "sha2_backend_soft=\"compact\""];
 /// of an EdDSA signature.
 const SIZE_FLAGS: &[&str] = &["-Clink-arg=--compress-relocations", "-Cllvm-args=-inline-threshold=10"];
 
-/// Whether the module has the names of its functions, for backtraces: they are a sixth of it.
+/// Whether the module has the names of its functions, for backtraces: they are a fifth of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FunctionNames {
     Stripped,
