@@ -13,12 +13,15 @@ use proxy_wasm::types::{MapType, MetricType};
 #[derive(Debug)]
 pub(crate) struct Refused;
 
+/// What the sizes of a header's name and value take in a map.
+const SIZES: usize = 8;
 /// What the ABI says for "done".
 const OK: u32 = 0;
 
 mod imports {
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
+        pub(super) fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, size: *mut usize) -> u32;
         pub(super) fn proxy_send_local_response(
             status: u32,
             details: *const u8,
@@ -55,6 +58,15 @@ mod imports {
             cas: u32,
         ) -> u32;
     }
+}
+
+/// The headers of the request, as the ABI writes maps.
+pub(crate) fn request_headers() -> Option<Vec<u8>> {
+    let (mut map, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host writes to variables that are ours.
+    let status =
+        unsafe { imports::proxy_get_header_map_pairs(MapType::HttpRequestHeaders as u32, &raw mut map, &raw mut size) };
+    given(status, map, size)
 }
 
 /// Answers the request in the upstream's place.
@@ -122,11 +134,7 @@ impl SharedData for HostData {
         let status = unsafe {
             imports::proxy_get_shared_data(key.as_ptr(), key.len(), &raw mut value, &raw mut size, &raw mut cas)
         };
-        if status != OK || value.is_null() {
-            return None;
-        }
-        // SAFETY: the host has had the SDK allocate as many bytes as a boxed slice, has written all, and keeps nothing.
-        Some((unsafe { Vec::from_raw_parts(value, size, size) }, cas))
+        Some((given(status, value, size)?, cas))
     }
 
     fn set(&self, key: &str, value: &[u8], cas: u32) -> bool {
@@ -137,8 +145,41 @@ impl SharedData for HostData {
     }
 }
 
+/// What the host has given with a status.
+fn given(status: u32, bytes: *mut u8, size: usize) -> Option<Vec<u8>> {
+    if status != OK || bytes.is_null() {
+        return None;
+    }
+    // SAFETY: the host has had the SDK allocate as many bytes as a boxed slice, has written all, and keeps nothing.
+    Some(unsafe { Vec::from_raw_parts(bytes, size, size) })
+}
+
 fn done(status: u32) -> Result<(), Refused> {
     if status == OK { Ok(()) } else { Err(Refused) }
+}
+
+/// The headers of a map; `None` for what is no map, or a name that is no text.
+pub(crate) fn pairs(map: &[u8]) -> Option<Vec<(&str, &[u8])>> {
+    let (count, rest) = number(map)?;
+    let (mut sizes, mut parts) = rest.split_at_checked(count.checked_mul(SIZES)?)?;
+    let mut part = |size| {
+        let (part, rest) = parts.split_at_checked(size)?;
+        parts = rest.split_first()?.1;
+        Some(part)
+    };
+    let mut headers = Vec::with_capacity(count);
+    while !sizes.is_empty() {
+        let (name, rest) = number(sizes)?;
+        let (value, rest) = number(rest)?;
+        sizes = rest;
+        headers.push((str::from_utf8(part(name)?).ok()?, part(value)?));
+    }
+    Some(headers)
+}
+
+fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((usize::try_from(u32::from_le_bytes(*number)).ok()?, rest))
 }
 
 /// Headers as the ABI writes maps: how many there are, the sizes of each, and all with a zero byte behind each part.

@@ -70,10 +70,10 @@ impl HttpContext for Http {
 
 /// What the policy says to the request of the effective context.
 fn ask(shared: &Shared, exchange: &RefCell<Exchange>) -> Option<Step> {
-    let (headers, now) = (hostcalls::get_map_bytes(MapType::HttpRequestHeaders), hostcalls::get_current_time());
-    let step = match (&headers, now) {
-        (Ok(headers), Ok(now)) => {
-            let request = Request::new(headers).with_source(&source);
+    let (map, now) = (host::request_headers(), hostcalls::get_current_time());
+    let step = match (map.as_deref().and_then(host::pairs), now) {
+        (Some(headers), Ok(now)) => {
+            let request = Request::new(&headers).with_source(&source);
             exchange.borrow_mut().handle_request(&mut shared.engine(), request, now)
         }
         _ => exchange.borrow_mut().handle_unread(&mut shared.engine()),

@@ -29,7 +29,7 @@ fn decisions(c: &mut Criterion) {
         let mut engine = Engine::new(Config::from_slice(config.as_bytes()).unwrap().config);
         let headers = headers(path, token.map(String::as_str));
         let mut first = Exchange::new(1);
-        first.handle_request(&mut engine, Request::new(&headers), now());
+        first.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
         first.handle_callout_reply(&mut engine, CalloutReply::Status(b"200"), now());
         assert_eq!(decide(&mut engine, &headers), expected, "{case}");
         c.bench_function(case, |bencher| bencher.iter(|| decide(&mut engine, black_box(&headers))));
@@ -37,7 +37,7 @@ fn decisions(c: &mut Criterion) {
 }
 
 fn decide(engine: &mut Engine, headers: &[(String, Vec<u8>)]) -> &'static str {
-    match Exchange::new(2).handle_request(engine, Request::new(headers), now()).unwrap() {
+    match Exchange::new(2).handle_request(engine, Request::new(&Request::borrowed(headers)), now()).unwrap() {
         Step::Continue(permit) => permit.reason().code(),
         Step::Deny(answer) => answer.denial.code(),
         Step::Callout(_) => "callout",

@@ -213,7 +213,7 @@ mod tests {
     fn record(headers: &[(&str, &[u8])]) -> Record {
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let audit = Audit { decisions: Audited::All, ..Audit::default() };
-        audit.record(Request::new(&headers)).unwrap()
+        audit.record(Request::new(&Request::borrowed(&headers))).unwrap()
     }
 
     #[test]

@@ -3,15 +3,21 @@
 /// The headers of a request, pseudo-headers included, and who sent it.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    headers: &'a [(String, Vec<u8>)],
+    headers: &'a [(&'a str, &'a [u8])],
     source: Option<&'a dyn Fn() -> Vec<u8>>,
 }
 
 impl<'a> Request<'a> {
     /// A request with these headers, in the order in which they arrived, duplicates included.
     #[must_use]
-    pub fn new(headers: &'a [(String, Vec<u8>)]) -> Self {
+    pub fn new(headers: &'a [(&'a str, &'a [u8])]) -> Self {
         Self { headers, source: None }
+    }
+
+    /// Headers of one's own, as [`Self::new`] takes them.
+    #[must_use]
+    pub fn borrowed(headers: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
     }
 
     /// The same request, from the client at this address, of which few decisions need to know.
@@ -20,9 +26,9 @@ impl<'a> Request<'a> {
         Self { source: Some(address), ..self }
     }
 
-    /// As they were given.
-    pub(crate) fn headers(self) -> &'a [(String, Vec<u8>)] {
-        self.headers
+    /// A copy of its headers.
+    pub(crate) fn headers(self) -> Vec<(String, Vec<u8>)> {
+        self.headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
     }
 
     /// The address of the client, in whatever form; nothing where nobody knows it.
@@ -32,7 +38,7 @@ impl<'a> Request<'a> {
 
     /// Every value of the header `name`; names are compared without regard to case (RFC 9110, section 5.1).
     pub(crate) fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
     /// The value of a header that stands there once; `None` too where it stands there twice.
@@ -49,8 +55,8 @@ impl<'a> Request<'a> {
     /// The names of headers that can be taken for `name`, as they stand in the request: CGI cannot tell `_` from `-` (RFC
     /// 3875, section 4.1.18).
     pub(crate) fn alike(self, name: &str) -> impl Iterator<Item = &'a str> {
-        let headers = self.headers.iter().map(|(key, _)| key.as_str());
-        headers.filter(move |key| is_alike(key, name))
+        let names = self.headers.iter().map(|(key, _)| *key);
+        names.filter(move |key| is_alike(key, name))
     }
 
     /// Whether the client speaks gRPC, as Envoy tells: by `application/grpc` or what begins with that and `+`.

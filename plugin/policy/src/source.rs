@@ -136,10 +136,9 @@ fn is_called(parameter: &[u8], name: &str) -> bool {
 /// The credentials behind a scheme, which has no case and one space or more behind it (RFC 9110, section 11.4).
 fn credentials<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     let (written, rest) = value.split_at_checked(scheme.len())?;
-    let token = rest.trim_ascii_start();
-    let separated =
-        rest.strip_suffix(token).is_some_and(|spaces| !spaces.is_empty() && spaces.iter().all(|byte| *byte == b' '));
-    (written.eq_ignore_ascii_case(scheme.as_bytes()) && separated && is_token68(token)).then_some(token)
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    let token = rest.get(spaces..)?;
+    (written.eq_ignore_ascii_case(scheme.as_bytes()) && spaces > 0 && is_token68(token)).then_some(token)
 }
 
 /// A token that stands alone.
@@ -147,10 +146,21 @@ fn plain(value: &[u8]) -> Result<&[u8], Denial> {
     if is_token68(value) { Ok(value) } else { Err(Denial::MalformedToken) }
 }
 
-/// Characters of `token68` (RFC 9110, section 11.2), one or more.
+/// Which bytes are characters of `token68` (RFC 9110, section 11.2).
+#[expect(clippy::indexing_slicing, reason = "each byte has its place")]
+const TOKEN68: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~+/=";
+    while let [byte, others @ ..] = rest {
+        table[*byte as usize] = true;
+        rest = others;
+    }
+    table
+};
+
+/// Those, one or more.
 fn is_token68(token: &[u8]) -> bool {
-    let is_one = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-    !token.is_empty() && token.iter().all(is_one)
+    !token.is_empty() && token.iter().all(|byte| TOKEN68.get(usize::from(*byte)) == Some(&true))
 }
 
 /// Whether a browser has sent the request from a page of the same host, or a request that is not to change anything

@@ -148,7 +148,7 @@ impl World {
         let headers = [(":path", "/x".to_owned()), ("authorization", format!("Bearer {TOKEN}"))];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
         let (_, exchange) = self.requests.get_mut(&stream).expect("a request under way");
-        let step = exchange.handle_request(&mut self.engine, Request::new(&headers), start() + now);
+        let step = exchange.handle_request(&mut self.engine, Request::new(&Request::borrowed(&headers)), start() + now);
         self.carry_out(stream, step, now);
     }
 

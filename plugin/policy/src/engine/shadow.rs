@@ -51,7 +51,7 @@ impl Engine {
         let mut exchange = Exchange::new(self.shadows.last);
         let step = exchange.go_on(self, request, now);
         let copy = match step {
-            Some(Step::Wait) => Copied { headers: request.headers().to_vec(), source: request.source() },
+            Some(Step::Wait) => Copied { headers: request.headers(), source: request.source() },
             _ => Copied::default(),
         };
         self.follow(Shadow { exchange, copy }, step);
@@ -90,7 +90,8 @@ impl Engine {
             for stream in self.waiting.take_woken() {
                 let Some(Shadow { mut exchange, copy }) = self.shadows.take(stream) else { continue };
                 let source = || copy.source.clone();
-                let step = exchange.go_on(self, Request::new(&copy.headers).with_source(&source), now);
+                let step =
+                    exchange.go_on(self, Request::new(&Request::borrowed(&copy.headers)).with_source(&source), now);
                 self.follow(Shadow { exchange, copy }, step);
             }
         }

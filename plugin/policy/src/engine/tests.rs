@@ -31,7 +31,11 @@ fn request(path: &str, authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
 
 /// The name of what the engine does with a request; "callout" where it asks.
 fn outcome(engine: &mut Engine, path: &str, authorization: Option<&str>) -> &'static str {
-    name(&Exchange::new(1).handle_request(engine, Request::new(&request(path, authorization)), now()).unwrap())
+    name(
+        &Exchange::new(1)
+            .handle_request(engine, Request::new(&Request::borrowed(&request(path, authorization))), now())
+            .unwrap(),
+    )
 }
 
 /// What becomes of a request once the service has said this.
@@ -58,7 +62,9 @@ pub(super) fn name(step: &Step) -> &'static str {
 fn a_token_is_asked_about_with_the_original_callout() {
     let mut exchange = Exchange::new(1);
     let headers = request("/x", Some(&format!("bearer  {TOKEN}")));
-    let Some(Step::Callout(callout)) = exchange.handle_request(&mut strict(), Request::new(&headers), now()) else {
+    let Some(Step::Callout(callout)) =
+        exchange.handle_request(&mut strict(), Request::new(&Request::borrowed(&headers)), now())
+    else {
         panic!("no callout")
     };
     assert_eq!(callout.cluster, "outbound|8080|v1|authz.local");
@@ -95,7 +101,11 @@ fn nothing_but_200_allows() {
     ] {
         let mut engine = strict();
         let mut exchange = Exchange::new(1);
-        exchange.handle_request(&mut engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
+        exchange.handle_request(
+            &mut engine,
+            Request::new(&Request::borrowed(&request("/x", Some(&format!("Bearer {TOKEN}"))))),
+            now(),
+        );
         let decision = match exchange.handle_callout_reply(&mut engine, reply, now()).unwrap() {
             Step::Continue(permit) => Ok(permit.reason()),
             Step::Deny(answer) => Err(answer.denial),
@@ -111,8 +121,11 @@ fn a_request_is_answered_once() {
     let mut engine = strict();
     let headers = request("/x", None);
     let mut exchange = Exchange::new(1);
-    assert!(matches!(exchange.handle_request(&mut engine, Request::new(&headers), now()), Some(Step::Deny(_))));
-    assert_eq!(exchange.handle_request(&mut engine, Request::new(&headers), now()), None);
+    assert!(matches!(
+        exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now()),
+        Some(Step::Deny(_))
+    ));
+    assert_eq!(exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now()), None);
     assert_eq!(exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200"), now()), None);
     assert!(!exchange.is_allowed());
 }
@@ -172,7 +185,7 @@ fn decided(path: &str, claims: &str, status: &[u8]) -> (&'static str, Option<Str
     let mut engine = engine(RULES);
     let mut exchange = Exchange::new(1);
     let headers = request(path, Some(&bearer(claims)));
-    let asked = exchange.handle_request(&mut engine, Request::new(&headers), now());
+    let asked = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
     assert!(matches!(asked, Some(Step::Callout(_))), "{asked:?}");
     let step = exchange.handle_callout_reply(&mut engine, CalloutReply::Status(status), now()).unwrap();
     assert_eq!(exchange.is_allowed(), matches!(step, Step::Continue(_)));
@@ -207,7 +220,7 @@ fn a_preflight_has_its_method_its_origin_and_what_it_asks() {
     let outcome = |engine: &mut Engine, path: &str, headers: &[(&str, &str)]| {
         let mut all = vec![(":path".to_owned(), path.as_bytes().to_vec())];
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
-        name(&Exchange::new(1).handle_request(engine, Request::new(&all), now()).unwrap())
+        name(&Exchange::new(1).handle_request(engine, Request::new(&Request::borrowed(&all)), now()).unwrap())
     };
     assert_eq!(outcome(&mut engine, "/admin", &preflight), "preflight");
     assert_eq!(outcome(&mut strict, "/admin", &preflight), "missing_token", "denied unless the configuration says so");
@@ -236,7 +249,7 @@ proptest! {
         headers.extend(values.into_iter().map(|value| ("authorization".to_owned(), value)));
         let mut exchange = Exchange::new(1);
         let mut engine = engine(r#"{"cluster":"c","bypassPaths":[]}"#);
-        let step = exchange.handle_request(&mut engine, Request::new(&headers), now());
+        let step = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
         prop_assert!(matches!(step, Some(Step::Deny(_))), "{step:?}");
         prop_assert!(!exchange.is_allowed());
     }
@@ -253,7 +266,7 @@ proptest! {
         let headers = [(":method", method), (":authority", host), (":path", path.clone()), ("authorization", bearer(claims).into_bytes())];
         let headers = headers.map(|(name, value)| (name.to_owned(), value));
         let (mut engine, mut exchange) = (engine(RULES), Exchange::new(1));
-        let step = exchange.handle_request(&mut engine, Request::new(&headers), now());
+        let step = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
         let starts = |prefix: &str| path.starts_with(prefix.as_bytes());
         prop_assert_eq!(exchange.is_allowed(), matches!(step, Some(Step::Continue(_))));
         prop_assert!(!exchange.is_allowed() || starts("/public") || starts("/health"));
@@ -269,7 +282,7 @@ proptest! {
     fn any_reply_gets_one_decision(status in prop::collection::vec(any::<u8>(), 0..5)) {
         let mut exchange = Exchange::new(1);
         let mut engine = strict();
-        exchange.handle_request(&mut engine, Request::new(&request("/x", Some(&format!("Bearer {TOKEN}")))), now());
+        exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&request("/x", Some(&format!("Bearer {TOKEN}"))))), now());
         exchange.handle_callout_reply(&mut engine, CalloutReply::Status(&status), now());
         prop_assert_eq!(exchange.is_allowed(), status == b"200");
     }

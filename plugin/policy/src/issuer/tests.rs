@@ -57,6 +57,7 @@ impl Gateway {
         let headers = [(":path", "/".to_owned()), ("authorization", format!("Bearer {token}"))];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
         let source = || b"192.0.2.1".to_vec();
+        let headers = Request::borrowed(&headers);
         let request = Request::new(&headers).with_source(&source);
         match exchange.handle_request(&mut self.engine, request, at(now)) {
             Some(Step::Continue(permit)) => permit.reason().code(),

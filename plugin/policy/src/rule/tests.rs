@@ -17,7 +17,7 @@ fn ruling(config: &str, headers: &[(&str, &[u8])]) -> Result<Option<Vec<String>>
     let config = Config::from_slice(config.as_bytes()).unwrap().config;
     let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
     let rules: &Rules = &config.rules;
-    Ok(match rules.ruling(&Target::read(Request::new(&headers)), config.ambiguous_paths)? {
+    Ok(match rules.ruling(&Target::read(Request::new(&Request::borrowed(&headers))), config.ambiguous_paths)? {
         Ruling::Open(_) => None,
         Ruling::Protected(requirements, _) => {
             Some(requirements.iter().flat_map(|requirement| requirement.scopes.clone()).collect())
@@ -45,7 +45,11 @@ fn all_rules_that_may_match_have_to_let_a_request_do_without_the_service() {
         );
         let config = Config::from_slice(text.as_bytes()).unwrap().config;
         let headers = [(":path".to_owned(), path.as_bytes().to_vec())];
-        match config.rules.ruling(&Target::read(Request::new(&headers)), config.ambiguous_paths).unwrap() {
+        match config
+            .rules
+            .ruling(&Target::read(Request::new(&Request::borrowed(&headers))), config.ambiguous_paths)
+            .unwrap()
+        {
             Ruling::Protected(_, on_error) => on_error,
             ruling @ Ruling::Open(_) => panic!("{ruling:?}"),
         }

@@ -16,12 +16,14 @@ fn headers(headers: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
 
 fn found(of: &[(&str, &str)]) -> Result<String, Denial> {
     let (headers, sources) = (headers(of), sources());
-    find(Request::new(&headers), &sources).map(|Found { text, .. }| String::from_utf8(text.to_vec()).unwrap())
+    find(Request::new(&Request::borrowed(&headers)), &sources)
+        .map(|Found { text, .. }| String::from_utf8(text.to_vec()).unwrap())
 }
 
 /// What takes the token out, as `name: value`, or the name alone where the header goes.
 fn removal(of: &[(&str, &str)]) -> String {
     let (headers, sources) = (headers(of), sources());
+    let headers = Request::borrowed(&headers);
     let request = Request::new(&headers);
     match find(request, &sources).unwrap().source.removal(request) {
         HeaderMutation::Set { name, value } => format!("{name}: {}", String::from_utf8(value).unwrap()),

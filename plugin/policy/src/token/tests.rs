@@ -20,6 +20,7 @@ fn valid() -> String {
 fn read(values: &[&[u8]]) -> Result<(), Denial> {
     let headers: Vec<_> = values.iter().map(|value| ("authorization".to_owned(), value.to_vec())).collect();
     let sources = [TokenSource::bearer()];
+    let headers = Request::borrowed(&headers);
     let found = source::find(Request::new(&headers), &sources)?;
     Token::read(found.text, 1024)?.check_identifier()
 }

@@ -38,6 +38,7 @@ impl Gateway {
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let source = || b"192.0.2.1".to_vec();
         let mut exchange = Exchange::new(self.streams);
+        let headers = Request::borrowed(&headers);
         let request = Request::new(&headers).with_source(&source);
         let step = exchange.handle_request(&mut self.engine, request, self.now).unwrap();
         Held { exchange, step }

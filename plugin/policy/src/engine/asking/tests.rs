@@ -20,7 +20,7 @@ fn patient() -> Engine {
 
 fn request(engine: &mut Engine, exchange: &mut Exchange, now: SystemTime) -> Option<&'static str> {
     let headers = [(":path".to_owned(), b"/".to_vec()), ("authorization".to_owned(), TOKEN.into())];
-    exchange.handle_request(engine, Request::new(&headers), now).as_ref().map(name)
+    exchange.handle_request(engine, Request::new(&Request::borrowed(&headers)), now).as_ref().map(name)
 }
 
 #[test]

@@ -83,7 +83,8 @@ impl Gateway {
     fn ask(&mut self, number: u32) -> Option<Step> {
         let place = usize::try_from(number).unwrap() - 1;
         let source = || b"192.0.2.1".to_vec();
-        let request = Request::new(&self.requests[place]).with_source(&source);
+        let headers = Request::borrowed(&self.requests[place]);
+        let request = Request::new(&headers).with_source(&source);
         self.exchanges[place].handle_request(&mut self.engine, request, self.now)
     }
 
