@@ -49,6 +49,19 @@ impl Json {
         }
     }
 
+    /// How much memory it takes beyond its own size, in bytes.
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => 0,
+            Self::String(text) => text.capacity(),
+            Self::Array(items) => {
+                items.capacity() * size_of::<Self>() + items.iter().map(Self::heap_size).sum::<usize>()
+            }
+            Self::Object(members) => size_of_members(members),
+        }
+    }
+
     /// The object that this is, if its members are unique.
     ///
     /// # Errors
@@ -84,6 +97,17 @@ impl Object {
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
+
+    /// As [`Json::heap_size`].
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        size_of_members(&self.0)
+    }
+}
+
+fn size_of_members(members: &Vec<(String, Json)>) -> usize {
+    let content = members.iter().map(|(name, value)| name.capacity() + value.heap_size());
+    members.capacity() * size_of::<(String, Json)>() + content.sum::<usize>()
 }
 
 /// Why a value is no [`Object`].
@@ -183,6 +207,17 @@ mod tests {
             for twice in [1, count / 2, count - 1] {
                 assert_eq!(with(twice), Err(NotAnObject::DuplicateMember), "{count} {twice}");
             }
+        }
+    }
+
+    #[test]
+    fn the_memory_of_a_value_is_told() {
+        let size = |text: &str| Json::parse(text.as_bytes()).unwrap().heap_size();
+        assert_eq!(["null", "true", "1e3"].map(size), [0; 3]);
+        assert!((4..=64).contains(&size(r#""abcd""#)));
+        let one = size_of::<Json>();
+        for (text, least) in [("[0,0]", 2 * one), (r#"{"ab":[[]]}"#, 2 + 2 * one)] {
+            assert!((least..=8 * least).contains(&size(text)), "{text}: {}", size(text));
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
     revocation::SnapshotState,
     seal::Seal,
     shared_data::SealedData,
+    token::TokenReader,
 };
 
 use coalescing::Coalescing;
@@ -44,6 +45,7 @@ pub struct Engine {
     /// Absent where each request asks for itself.
     coalescing: Option<Coalescing>,
     fingerprints: Fingerprints,
+    tokens: TokenReader,
     waiting: Waiting,
     health: Health,
     sampler: Sampler,
@@ -82,6 +84,7 @@ impl Engine {
             decisions,
             coalescing,
             fingerprints: Fingerprints::default(),
+            tokens: TokenReader::default(),
             waiting: Waiting::default(),
             health,
             sampler: Sampler::default(),

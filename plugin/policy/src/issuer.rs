@@ -107,10 +107,9 @@ impl Verifier {
         let issuers = self.issuers.iter_mut().enumerate();
         let (place, (issuer, keys)) =
             issuers.into_iter().find(|(_, (issuer, _))| issuer.name == name).ok_or(Denial::UnknownIssuer)?;
-        let fingerprint = self.verified.fingerprint(token.text());
         // The keys of an issuer may have become too old since.
         let set = keys.set(now).ok_or(Obstacle::Passing(Denial::KeysUnavailable))?;
-        let is_known = self.verified.contains(&fingerprint, place);
+        let is_known = self.verified.contains(token.fingerprint(), place);
         reports.count(if is_known { Metric::SignatureHit } else { Metric::SignatureMiss });
         if !is_known {
             let Header { algorithm, kid } = Header::read(token.header()).map_err(|_| Denial::UnsupportedAlgorithm)?;
@@ -126,12 +125,12 @@ impl Verifier {
             }
             let (signed, signature) = token.signed();
             let Some(key) =
-                set.candidates(algorithm, kid).find(|key| key.key().verify(algorithm, signed, signature).is_ok())
+                set.candidates(algorithm, kid).find(|key| key.key().verify(algorithm, signed, &signature).is_ok())
             else {
                 self.failures.count(&source, now);
                 return Err(Denial::InvalidSignature.into());
             };
-            self.verified.insert(fingerprint, place, *key.thumbprint());
+            self.verified.insert(*token.fingerprint(), place, *key.thumbprint());
         }
         Ok(issuer.check_claims(token, now)?)
     }

@@ -4,34 +4,33 @@ use crate::fingerprint::Fingerprint;
 
 /// What is known by a fingerprint, in buckets by its first bytes; in a bucket, what was not used for longest goes first.
 #[derive(Debug)]
-pub(crate) struct Recent<T> {
+pub(crate) struct Recent<T, const BUCKETS: usize = 2048> {
     /// Each with what was used last in front; none before there is something to know.
     buckets: Vec<Vec<(Fingerprint, T)>>,
 }
 
-const BUCKETS: usize = 2048;
 /// What a bucket holds at most.
 const WAYS: usize = 4;
 
-impl<T> Default for Recent<T> {
+impl<T, const BUCKETS: usize> Default for Recent<T, BUCKETS> {
     fn default() -> Self {
         Self { buckets: Vec::new() }
     }
 }
 
-impl<T: Copy> Recent<T> {
+impl<T: Clone, const BUCKETS: usize> Recent<T, BUCKETS> {
     pub(crate) fn get(&mut self, fingerprint: &Fingerprint) -> Option<T> {
-        let bucket = self.buckets.get_mut(place(fingerprint))?;
+        let bucket = self.buckets.get_mut(place(fingerprint, BUCKETS))?;
         let position = bucket.iter().position(|(known, _)| known == fingerprint)?;
         bucket.get_mut(..=position)?.rotate_right(1);
-        bucket.first().map(|(_, known)| *known)
+        bucket.first().map(|(_, known)| known.clone())
     }
 
     pub(crate) fn insert(&mut self, fingerprint: Fingerprint, known: T) {
         if self.buckets.is_empty() {
             self.buckets.resize_with(BUCKETS, Vec::new);
         }
-        let Some(bucket) = self.buckets.get_mut(place(&fingerprint)) else { return };
+        let Some(bucket) = self.buckets.get_mut(place(&fingerprint, BUCKETS)) else { return };
         bucket.retain(|(known, _)| *known != fingerprint);
         bucket.truncate(WAYS - 1);
         bucket.insert(0, (fingerprint, known));
@@ -45,15 +44,17 @@ impl<T: Copy> Recent<T> {
     }
 }
 
-fn place(fingerprint: &Fingerprint) -> usize {
+fn place(fingerprint: &Fingerprint, buckets: usize) -> usize {
     let [first, second, ..] = *fingerprint;
-    usize::from(u16::from_be_bytes([first, second])) % BUCKETS
+    usize::from(u16::from_be_bytes([first, second])) % buckets
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BUCKETS, Recent, WAYS, place};
+    use super::{Recent, WAYS, place};
     use crate::fingerprint::Fingerprint;
+
+    const BUCKETS: usize = 32;
 
     fn fingerprint(number: usize) -> Fingerprint {
         let mut fingerprint = [0; 16];
@@ -63,19 +64,20 @@ mod tests {
 
     #[test]
     fn many_take_bounded_room_and_the_used_ones_stay() {
-        let mut recent = Recent::default();
+        let mut recent = Recent::<_, BUCKETS>::default();
         for number in 0..16 * BUCKETS {
             recent.insert(fingerprint(number), number);
             assert_eq!(recent.get(&fingerprint(0)), Some(0), "{number}");
         }
         assert!(recent.buckets.iter().all(|bucket| bucket.len() <= WAYS));
-        let same_place = (1..).map(fingerprint).find(|other| place(other) == place(&fingerprint(0))).unwrap();
+        let same_place =
+            (1..).map(fingerprint).find(|other| place(other, BUCKETS) == place(&fingerprint(0), BUCKETS)).unwrap();
         assert_eq!(recent.get(&same_place), None);
     }
 
     #[test]
     fn what_is_learnt_anew_counts() {
-        let mut recent = Recent::default();
+        let mut recent = Recent::<_, BUCKETS>::default();
         recent.insert(fingerprint(1), 1);
         recent.insert(fingerprint(1), 2);
         assert_eq!(recent.get(&fingerprint(1)), Some(2));

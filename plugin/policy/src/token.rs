@@ -3,58 +3,79 @@
 //! Without issuers the signature is the authorization service's business. What no service could accept (no signature,
 //! no identifier, past its time) is refused here, so that it costs no callout.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod reader;
+
+use std::{
+    fmt,
+    rc::Rc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use gwauthz_jose::base64url;
 
-use crate::{Denial, Json, Object};
+use crate::{Denial, Json, Object, fingerprint::Fingerprint};
+
+pub(crate) use reader::TokenReader;
 
 /// A token of the right form; its signature has not been verified.
 pub(crate) struct Token<'a> {
     text: &'a str,
-    header: Object,
-    claims: Object,
-    signature: Vec<u8>,
+    fingerprint: Fingerprint,
+    content: Rc<Content>,
 }
 
-impl<'a> Token<'a> {
-    /// Reads what stands in a place for tokens.
-    #[inline(never)]
-    pub(crate) fn read(text: &'a [u8], max_bytes: usize) -> Result<Self, Denial> {
-        if text.len() > max_bytes {
-            return Err(Denial::TokenTooLarge);
-        }
-        Self::parse(text).ok_or(Denial::MalformedToken)
-    }
+/// What a token says.
+struct Content {
+    header: Object,
+    claims: Object,
+}
 
-    /// A signed JWS in compact form (RFC 7515, section 7.1) over a claims set; `None` for anything else.
-    fn parse(text: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
+impl Content {
+    /// Of a signed JWS in compact form (RFC 7515, section 7.1) over a claims set; `None` for anything else.
+    fn parse(text: &str) -> Option<Self> {
         let mut segments = text.split('.');
         let (header, payload, signature) = (segments.next()?, segments.next()?, segments.next()?);
-        let signature = base64url::decode(signature)?;
-        if segments.next().is_some() || signature.is_empty() {
+        if segments.next().is_some() || base64url::decode(signature)?.is_empty() {
             return None;
         }
         let (header, claims) = (object(header)?, object(payload)?);
         let signed = matches!(header.get("alg"), Some(Json::String(alg)) if !alg.is_empty() && !alg.eq_ignore_ascii_case("none"));
-        signed.then_some(Self { text, header, claims, signature })
+        signed.then_some(Self { header, claims })
     }
 
+    /// How much memory it takes, in bytes.
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.header.heap_size() + self.claims.heap_size()
+    }
+}
+
+/// It holds claims: not to be logged.
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Token<'a> {
     /// The JOSE header.
     pub(crate) fn header(&self) -> &Object {
-        &self.header
+        &self.content.header
     }
 
     /// What is signed (RFC 7515, section 5.2), and the signature.
-    pub(crate) fn signed(&self) -> (&'a [u8], &[u8]) {
-        let signed = self.text.rsplit_once('.').map_or("", |(signed, _)| signed);
-        (signed.as_bytes(), &self.signature)
+    pub(crate) fn signed(&self) -> (&'a [u8], Vec<u8>) {
+        let (signed, signature) = self.text.rsplit_once('.').unwrap_or_default();
+        (signed.as_bytes(), base64url::decode(signature).unwrap_or_default())
+    }
+
+    /// Of the whole token.
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
     }
 
     /// A claim that is a string.
     pub(crate) fn text_claim(&self, name: &str) -> Option<&str> {
-        match self.claims.get(name) {
+        match self.claims().get(name) {
             Some(Json::String(text)) => Some(text),
             _ => None,
         }
@@ -62,12 +83,12 @@ impl<'a> Token<'a> {
 
     /// Whether the token says something by this name.
     pub(crate) fn has_claim(&self, name: &str) -> bool {
-        self.claims.get(name).is_some_and(|value| *value != Json::Null)
+        self.claims().get(name).is_some_and(|value| *value != Json::Null)
     }
 
     /// Whom the token is for (RFC 7519, section 4.1.3): one or several.
     pub(crate) fn audiences(&self) -> impl Iterator<Item = &str> {
-        let audiences = match self.claims.get("aud") {
+        let audiences = match self.claims().get("aud") {
             Some(Json::Array(audiences)) => audiences.as_slice(),
             Some(audience) => std::slice::from_ref(audience),
             None => &[],
@@ -125,12 +146,12 @@ impl<'a> Token<'a> {
 
     /// What it says; without issuers nobody has verified it before the authorization service does.
     pub(crate) fn claims(&self) -> &Object {
-        &self.claims
+        &self.content.claims
     }
 
     /// Seconds since the epoch, with a fraction if need be (RFC 7519, section 2).
     fn numeric_date(&self, claim: &str) -> Result<Option<f64>, Denial> {
-        match self.claims.get(claim) {
+        match self.claims().get(claim) {
             None => Ok(None),
             Some(Json::Number(number)) => number.as_f64().map(Some).ok_or(Denial::MalformedToken),
             Some(_) => Err(Denial::MalformedToken),

@@ -211,7 +211,7 @@ impl Exchange {
 
     /// From the headers to a permit, a denial or a question.
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
-        let Engine { config, verifier, revocations, reports, .. } = engine;
+        let Engine { config, tokens, verifier, revocations, reports, .. } = engine;
         self.record = config.audit.record(request);
         // What clients may not say.
         self.mutations = config.identity.removals(request);
@@ -222,7 +222,7 @@ impl Exchange {
         };
         // The token and its form.
         let found = source::find(request, &config.tokens.sources)?;
-        let token = Token::read(found.text, config.tokens.max_bytes)?;
+        let token = tokens.read(found.text, config.tokens.max_bytes)?;
         // Signature, time and claims.
         let is_verified = !verifier.is_empty();
         if is_verified {

@@ -2,7 +2,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-use super::Token;
+use super::TokenReader;
 use crate::{
     Denial, Request,
     source::{self, TokenSource},
@@ -22,12 +22,14 @@ fn read(values: &[&[u8]]) -> Result<(), Denial> {
     let sources = [TokenSource::bearer()];
     let headers = Request::borrowed(&headers);
     let found = source::find(Request::new(&headers), &sources)?;
-    Token::read(found.text, 1024)?.check_identifier()
+    TokenReader::default().read(found.text, 1024)?.check_identifier()
 }
 
 fn at(payload: &str, seconds: u64) -> Result<(), Denial> {
     let token = jwt(r#"{"alg":"ES256"}"#, payload);
-    Token::read(token.as_bytes(), 1024)?.check_time(UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_secs(30))
+    TokenReader::default()
+        .read(token.as_bytes(), 1024)?
+        .check_time(UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_secs(30))
 }
 
 #[test]
