@@ -164,7 +164,7 @@ fn resume(exchange: &RefCell<Exchange>) {
 
 /// Sends a callout; gives the host's number for it.
 pub(crate) fn dispatch(callout: &Callout) -> Option<u32> {
-    let headers = callout.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers = callout.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
     hostcalls::dispatch_http_call(&callout.cluster, headers, None, Vec::new(), callout.timeout).ok()
 }
 

@@ -5,11 +5,18 @@ mod breaker;
 mod common;
 mod retry;
 
-use std::time::Duration;
+use std::{borrow::Cow, fmt, iter, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Denial, Request, endpoint::Endpoint, permit::PermitReason, seal::Digest, token::Token};
+use crate::{
+    Denial, Request,
+    endpoint::Endpoint,
+    fingerprint::{Fingerprint, Fingerprints},
+    permit::PermitReason,
+    seal::Digest,
+    token::Token,
+};
 
 pub(crate) use attempts::{Attempts, Health, News, Next, Persistence};
 pub(crate) use breaker::{BreakerLimits, Change};
@@ -41,33 +48,46 @@ pub(crate) const AUTHORIZATION: &str = "authorization";
 impl Upstream {
     /// The question about `token`, which came with `request`; `path` is the request's without a token.
     #[inline(never)]
-    pub(crate) fn question(&self, token: &Token<'_>, request: Request<'_>, path: &[u8]) -> Result<Question, Denial> {
-        let credentials = match self.token_header.as_str() {
-            AUTHORIZATION => format!("Bearer {}", token.text()),
-            _ => token.text().to_owned(),
-        };
-        let mut headers = vec![(self.token_header.clone(), credentials), ("content-length".to_owned(), "0".to_owned())];
+    pub(crate) fn question<'a>(
+        &self,
+        token: &'a Token<'a>,
+        request: Request<'_>,
+        path: &[u8],
+    ) -> Result<Question<'a>, Denial> {
+        let mut told = Vec::new();
         let Forward { method, path: tells_path, host, headers: names } = &self.forward;
-        let mut tell = |name: &str, value: &[u8]| {
+        let mut tell = |name: Cow<'static, str>, value: &[u8]| {
             // The SDK sends text alone, and a header that is left out would change the answer.
             let text = str::from_utf8(value).ok().filter(|text| !text.contains(char::is_control));
             let value = text.ok_or(Denial::UnreadableHeader)?;
-            headers.push((name.to_owned(), value.to_owned()));
+            told.push((name, value.to_owned().into()));
             Ok(())
         };
-        for (told, name, value) in [
+        for (is_told, name, value) in [
             (*method, "x-forwarded-method", request.values(":method").next()),
             (*tells_path, "x-forwarded-uri", Some(path)),
             (*host, "x-forwarded-host", request.values(":authority").next()),
         ] {
-            if told {
-                tell(name, value.unwrap_or_default())?;
+            if is_told {
+                tell(name.into(), value.unwrap_or_default())?;
             }
         }
         for name in names {
-            request.values(name).try_for_each(|value| tell(name, value))?;
+            request.values(name).try_for_each(|value| tell(name.clone().into(), value))?;
         }
-        Ok(Question(headers))
+        Ok(Question { token, told })
+    }
+
+    /// What a question is put with, wherever that is.
+    pub(crate) fn wording(&self, question: Question<'_>) -> Wording {
+        let Question { token, told } = question;
+        let (name, credentials) = match self.token_header.as_str() {
+            AUTHORIZATION => (AUTHORIZATION.into(), ["Bearer ", token.text()].concat()),
+            name => (name.to_owned().into(), token.text().to_owned()),
+        };
+        let mut headers = vec![(name, credentials.into()), ("content-length".into(), "0".into())];
+        headers.extend(told);
+        Wording(headers)
     }
 
     /// How long a request's callouts may take together.
@@ -79,32 +99,37 @@ impl Upstream {
     }
 
     /// Puts a question to an endpoint; `None` where there is no such endpoint.
-    pub(crate) fn ask(&self, question: Question, endpoint: usize, timeout: Duration) -> Option<Callout> {
+    pub(crate) fn ask(&self, wording: Wording, endpoint: usize, timeout: Duration) -> Option<Callout> {
         let Endpoint { cluster, authority, path } = self.endpoints.get(endpoint)?;
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut headers = Vec::with_capacity(question.0.len().saturating_add(3));
-        headers.extend([header(":method", "POST"), header(":path", path), header(":authority", authority)]);
-        headers.extend(question.0);
+        let mut headers = Vec::with_capacity(wording.0.len().saturating_add(3));
+        headers.extend([
+            (":method".into(), "POST".into()),
+            (":path".into(), path.clone().into()),
+            (":authority".into(), authority.clone().into()),
+        ]);
+        headers.extend(wording.0);
         Some(Callout { cluster: cluster.clone(), headers, timeout })
     }
 }
 
-/// What the service is told, wherever it is asked.
-///
-/// Holds the client's token: not to be logged.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Question(Vec<(String, String)>);
+/// All that the service gets to know of a request.
+pub(crate) struct Question<'a> {
+    token: &'a Token<'a>,
+    told: Vec<Header>,
+}
 
-impl Question {
-    /// All that the service gets to know, the token included.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()])
+impl Question<'_> {
+    /// Of all of it.
+    pub(crate) fn fingerprint(&self, fingerprints: &Fingerprints) -> Fingerprint {
+        let told = self.told.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        fingerprints.of(&mut iter::once(self.token.fingerprint().as_slice()).chain(told))
     }
 
-    /// Of the same, for who does not share a key.
+    /// Likewise, for who does not share a key.
     pub(crate) fn digest(&self) -> Digest {
         let mut hasher = Sha256::new();
-        for part in self.parts() {
+        let told = self.told.iter().flat_map(|(name, value)| [name, value].map(|text| text.as_ref()));
+        for part in iter::once(self.token.text()).chain(told) {
             hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hasher.update(part);
         }
@@ -112,11 +137,20 @@ impl Question {
     }
 }
 
-impl std::fmt::Debug for Question {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Question").finish_non_exhaustive()
+/// The headers of a question.
+///
+/// Holds the client's token: not to be logged.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Wording(Vec<Header>);
+
+impl fmt::Debug for Wording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wording").finish_non_exhaustive()
     }
 }
+
+/// A header of a callout: its name, in lower case, and its value.
+pub type Header = (Cow<'static, str>, Cow<'static, str>);
 
 /// An HTTP request without a body that the caller is to send to a cluster.
 ///
@@ -126,13 +160,13 @@ pub struct Callout {
     /// The Envoy cluster.
     pub cluster: String,
     /// Headers, pseudo-headers first.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<Header>,
     /// How long to wait for the whole reply.
     pub timeout: Duration,
 }
 
-impl std::fmt::Debug for Callout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Callout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callout")
             .field("cluster", &self.cluster)
             .field("timeout", &self.timeout)

@@ -46,13 +46,12 @@ pub struct FetchReply<'a> {
 
 impl Endpoint {
     /// Asks for what there is, in one of these media types (RFC 9110, section 12.5.1).
-    pub(crate) fn get(&self, accept: &str, timeout: Duration) -> Callout {
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    pub(crate) fn get(&self, accept: &'static str, timeout: Duration) -> Callout {
         let headers = vec![
-            header(":method", "GET"),
-            header(":path", &self.path),
-            header(":authority", &self.authority),
-            header("accept", accept),
+            (":method".into(), "GET".into()),
+            (":path".into(), self.path.clone().into()),
+            (":authority".into(), self.authority.clone().into()),
+            ("accept".into(), accept.into()),
         ];
         Callout { cluster: self.cluster.clone(), headers, timeout }
     }

@@ -14,17 +14,17 @@ pub(crate) enum TokenSource {
     Query(String),
 }
 
-/// A token and the place that it was found in.
+/// What stands in a place for tokens; whether it is one is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Found<'a> {
-    pub(crate) source: &'a TokenSource,
-    pub(crate) text: &'a [u8],
+pub(crate) struct Found<'s, 'r> {
+    pub(crate) source: &'s TokenSource,
+    pub(crate) text: &'r [u8],
 }
 
 /// The only token of a request. One in two places, or twice in one, is refused: who looks at the other one decides
 /// otherwise (RFC 6750, section 2).
 #[inline(never)]
-pub(crate) fn find<'a>(request: Request<'a>, sources: &'a [TokenSource]) -> Result<Found<'a>, Denial> {
+pub(crate) fn find<'s, 'r>(request: Request<'r>, sources: &'s [TokenSource]) -> Result<Found<'s, 'r>, Denial> {
     let mut found = None;
     for source in sources {
         for text in source.texts(request) {
@@ -43,6 +43,16 @@ pub(crate) fn find<'a>(request: Request<'a>, sources: &'a [TokenSource]) -> Resu
     }
 }
 
+impl Found<'_, '_> {
+    /// What it is denied for where it is no token.
+    pub(crate) fn malformed(&self) -> Denial {
+        match self.source {
+            TokenSource::Header { scheme: Some(_), .. } if !is_token68(self.text) => Denial::MalformedAuthorization,
+            TokenSource::Header { .. } | TokenSource::Cookie(_) | TokenSource::Query(_) => Denial::MalformedToken,
+        }
+    }
+}
+
 impl TokenSource {
     /// Bearer tokens of the Authorization header (RFC 6750, section 2.1).
     pub(crate) fn bearer() -> Self {
@@ -50,7 +60,7 @@ impl TokenSource {
     }
 
     /// Every token that stands in this place, or what is wrong with what stands there.
-    fn texts<'a>(&'a self, request: Request<'a>) -> Box<dyn Iterator<Item = Result<&'a [u8], Denial>> + 'a> {
+    fn texts<'s, 'r: 's>(&'s self, request: Request<'r>) -> Box<dyn Iterator<Item = Result<&'r [u8], Denial>> + 's> {
         match self {
             Self::Header { name, scheme: Some(scheme) } => Box::new(
                 request.values(name).map(|value| credentials(value, scheme).ok_or(Denial::MalformedAuthorization)),
@@ -138,29 +148,18 @@ fn credentials<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     let (written, rest) = value.split_at_checked(scheme.len())?;
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let token = rest.get(spaces..)?;
-    (written.eq_ignore_ascii_case(scheme.as_bytes()) && spaces > 0 && is_token68(token)).then_some(token)
+    (written.eq_ignore_ascii_case(scheme.as_bytes()) && spaces > 0 && !token.is_empty()).then_some(token)
 }
 
 /// A token that stands alone.
 fn plain(value: &[u8]) -> Result<&[u8], Denial> {
-    if is_token68(value) { Ok(value) } else { Err(Denial::MalformedToken) }
+    if value.is_empty() { Err(Denial::MalformedToken) } else { Ok(value) }
 }
 
-/// Which bytes are characters of `token68` (RFC 9110, section 11.2).
-#[expect(clippy::indexing_slicing, reason = "each byte has its place")]
-const TOKEN68: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut rest: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~+/=";
-    while let [byte, others @ ..] = rest {
-        table[*byte as usize] = true;
-        rest = others;
-    }
-    table
-};
-
-/// Those, one or more.
+/// Characters of `token68` (RFC 9110, section 11.2).
 fn is_token68(token: &[u8]) -> bool {
-    !token.is_empty() && token.iter().all(|byte| TOKEN68.get(usize::from(*byte)) == Some(&true))
+    let is_one = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+    token.iter().all(is_one)
 }
 
 /// Whether a browser has sent the request from a page of the same host, or a request that is not to change anything

@@ -222,7 +222,7 @@ impl Exchange {
         };
         // The token and its form.
         let found = source::find(request, &config.tokens.sources)?;
-        let token = tokens.read(found.text, config.tokens.max_bytes)?;
+        let token = tokens.read(&found, config.tokens.max_bytes)?;
         // Signature, time and claims.
         let is_verified = !verifier.is_empty();
         if is_verified {
@@ -265,7 +265,7 @@ impl Exchange {
             (None, None) | (_, Some(_)) => return Ok(self.allow(PermitReason::Verified)),
         };
         token.check_identifier()?;
-        let path = self.mutations.iter().find_map(HeaderMutation::path).or(request.path());
+        let path = self.mutations.iter().find_map(HeaderMutation::path).or_else(|| request.path());
         let question = upstream.question(&token, request, path.unwrap_or_default())?;
         // What may be revoked does not pass because nobody can tell.
         self.on_error = if verdict.is_some() { OnError::Deny } else { on_error };

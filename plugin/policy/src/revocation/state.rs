@@ -203,7 +203,7 @@ impl SnapshotState {
         }
         let endpoint = Endpoint { cluster: cluster.clone(), authority: authority.clone(), path };
         let mut callout = endpoint.get(accept, *every);
-        callout.headers.extend(etag.map(|etag| ("if-none-match".to_owned(), etag)));
+        callout.headers.extend(etag.map(|etag| ("if-none-match".into(), etag.into())));
         callout
     }
 

@@ -66,6 +66,9 @@ fn a_second_token_is_refused_wherever_it_stands() {
 fn what_stands_in_a_place_must_be_a_token() {
     for (place, denial) in [
         (("authorization", "Basic dTpw"), Denial::MalformedAuthorization),
+        (("authorization", "Bearer "), Denial::MalformedAuthorization),
+        (("authorization", "Bearer a, Bearer a"), Denial::MalformedAuthorization),
+        (("authorization", "Bearer a.b"), Denial::MalformedToken),
         (("x-token", "Bearer a"), Denial::MalformedToken),
         (("x-token", "a, a"), Denial::MalformedToken),
         (("x-token", ""), Denial::MalformedToken),
@@ -75,7 +78,10 @@ fn what_stands_in_a_place_must_be_a_token() {
         ((":path", "/?access_token=a%2eb"), Denial::MalformedToken),
         ((":path", "/?access_token=a?access_token=b"), Denial::MalformedToken),
     ] {
-        assert_eq!(found(&[place, (":method", "GET")]), Err(denial), "{place:?}");
+        let (headers, sources) = (headers(&[place, (":method", "GET")]), sources());
+        let headers = Request::borrowed(&headers);
+        let found = find(Request::new(&headers), &sources);
+        assert_eq!(found.map_or_else(|denial| denial, |found| found.malformed()), denial, "{place:?}");
     }
 }
 

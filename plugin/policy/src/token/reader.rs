@@ -2,7 +2,7 @@
 
 use std::{iter, rc::Rc};
 
-use crate::{Denial, fingerprint::Fingerprints, recent::Recent};
+use crate::{Denial, fingerprint::Fingerprints, recent::Recent, source::Found};
 
 use super::{Content, Token};
 
@@ -21,16 +21,16 @@ const LARGEST: usize = 4096;
 impl TokenReader {
     /// Reads what stands in a place for tokens.
     #[inline(never)]
-    pub(crate) fn read<'a>(&mut self, text: &'a [u8], max_bytes: usize) -> Result<Token<'a>, Denial> {
-        if text.len() > max_bytes {
+    pub(crate) fn read<'r>(&mut self, found: &Found<'_, 'r>, max_bytes: usize) -> Result<Token<'r>, Denial> {
+        if found.text.len() > max_bytes {
             return Err(Denial::TokenTooLarge);
         }
-        let text = str::from_utf8(text).map_err(|_| Denial::MalformedToken)?;
+        let text = str::from_utf8(found.text).map_err(|_| found.malformed())?;
         let fingerprint = self.fingerprints.of(&mut iter::once(text.as_bytes()));
         let content = match self.read.get(&fingerprint) {
             Some(content) => content,
             None => {
-                let content = Rc::new(Content::parse(text).ok_or(Denial::MalformedToken)?);
+                let content = Rc::new(Content::parse(text).ok_or_else(|| found.malformed())?);
                 if content.size() <= LARGEST {
                     self.read.insert(fingerprint, Rc::clone(&content));
                 }
@@ -47,7 +47,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::TokenReader;
-    use crate::Denial;
+    use crate::{
+        Denial,
+        source::{Found, TokenSource},
+        token::Token,
+    };
+
+    const SOURCE: TokenSource = TokenSource::Query(String::new());
+
+    fn token<'a>(reader: &mut TokenReader, text: &'a str, max_bytes: usize) -> Result<Token<'a>, Denial> {
+        reader.read(&Found { source: &SOURCE, text: text.as_bytes() }, max_bytes)
+    }
 
     fn jwt(payload: &str) -> String {
         let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
@@ -55,30 +65,27 @@ mod tests {
     }
 
     /// What a reader makes of a token: its claims.
-    fn read(reader: &mut TokenReader, token: &str) -> Result<String, Denial> {
-        reader.read(token.as_bytes(), 1 << 20).map(|token| format!("{:?}", token.claims()))
+    fn read(reader: &mut TokenReader, text: &str) -> Result<String, Denial> {
+        token(reader, text, 1 << 20).map(|token| format!("{:?}", token.claims()))
     }
 
     #[test]
     fn a_token_is_read_once() {
         let mut reader = TokenReader::default();
-        let (token, other) = (jwt(r#"{"a":1}"#), jwt(r#"{"a":2}"#));
-        let first = reader.read(token.as_bytes(), 1024).unwrap();
-        let second = reader.read(token.as_bytes(), 1024).unwrap();
-        let third = reader.read(other.as_bytes(), 1024).unwrap();
+        let (text, other) = (jwt(r#"{"a":1}"#), jwt(r#"{"a":2}"#));
+        let [first, second, third] = [&text, &text, &other].map(|text| token(&mut reader, text, 1024).unwrap());
         assert!(std::ptr::eq(first.claims(), second.claims()));
         assert!(!std::ptr::eq(first.claims(), third.claims()));
         assert_eq!(first.fingerprint(), second.fingerprint());
-        assert!(reader.read(token.as_bytes(), 10).is_err(), "the bound holds for what is known too");
+        assert!(token(&mut reader, &text, 10).is_err(), "the bound holds for what is known too");
     }
 
     #[test]
     fn what_is_large_is_not_kept() {
         let mut reader = TokenReader::default();
         for (elements, is_kept) in [(10, true), (10_000, false)] {
-            let token = jwt(&format!("{{\"a\":[{}0]}}", "0,".repeat(elements)));
-            let mut read = || reader.read(token.as_bytes(), 1 << 20).unwrap();
-            let (first, second) = (read(), read());
+            let text = jwt(&format!("{{\"a\":[{}0]}}", "0,".repeat(elements)));
+            let [first, second] = [(); 2].map(|()| token(&mut reader, &text, 1 << 20).unwrap());
             assert_eq!(std::ptr::eq(first.claims(), second.claims()), is_kept, "{elements}");
         }
     }

@@ -5,7 +5,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use super::TokenReader;
 use crate::{
     Denial, Request,
-    source::{self, TokenSource},
+    source::{self, Found, TokenSource},
 };
 
 fn jwt(header: &str, payload: &str) -> String {
@@ -22,13 +22,14 @@ fn read(values: &[&[u8]]) -> Result<(), Denial> {
     let sources = [TokenSource::bearer()];
     let headers = Request::borrowed(&headers);
     let found = source::find(Request::new(&headers), &sources)?;
-    TokenReader::default().read(found.text, 1024)?.check_identifier()
+    TokenReader::default().read(&found, 1024)?.check_identifier()
 }
 
 fn at(payload: &str, seconds: u64) -> Result<(), Denial> {
     let token = jwt(r#"{"alg":"ES256"}"#, payload);
+    let found = Found { source: &TokenSource::bearer(), text: token.as_bytes() };
     TokenReader::default()
-        .read(token.as_bytes(), 1024)?
+        .read(&found, 1024)?
         .check_time(UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_secs(30))
 }
 

@@ -22,7 +22,7 @@ impl Exchange {
     pub(super) fn ask(
         &mut self,
         engine: &mut Engine,
-        question: Question,
+        question: Question<'_>,
         expires: Option<SystemTime>,
         now: SystemTime,
     ) -> Result<Step, Denial> {
@@ -31,7 +31,7 @@ impl Exchange {
         if decisions.is_some() || coalescing.is_some() {
             // Who has waited asks the same as before.
             let mut asked = self.asked_as.unwrap_or_else(|| {
-                let question = fingerprints.of(&mut question.parts());
+                let question = question.fingerprint(fingerprints);
                 Keepable { question, elsewhere: None, expires }
             });
             self.asked_as = Some(asked);
