@@ -46,13 +46,13 @@ pub(crate) struct Forward {
 pub(crate) const AUTHORIZATION: &str = "authorization";
 
 impl Upstream {
-    /// The question about `token`, which came with `request`; `path` is the request's without a token.
+    /// The question about `token`, which came with `request`; `path` is the request's where it is told without a token.
     #[inline(never)]
     pub(crate) fn question<'a>(
         &self,
         token: &'a Token<'a>,
         request: Request<'_>,
-        path: &[u8],
+        path: Option<&[u8]>,
     ) -> Result<Question<'a>, Denial> {
         let mut told = Vec::new();
         let Forward { method, path: tells_path, host, headers: names } = &self.forward;
@@ -63,14 +63,14 @@ impl Upstream {
             told.push((name, value.to_owned().into()));
             Ok(())
         };
-        for (is_told, name, value) in [
-            (*method, "x-forwarded-method", request.values(":method").next()),
-            (*tells_path, "x-forwarded-uri", Some(path)),
-            (*host, "x-forwarded-host", request.values(":authority").next()),
-        ] {
-            if is_told {
-                tell(name.into(), value.unwrap_or_default())?;
-            }
+        if *method {
+            tell("x-forwarded-method".into(), request.values(":method").next().unwrap_or_default())?;
+        }
+        if *tells_path {
+            tell("x-forwarded-uri".into(), path.or_else(|| request.path()).unwrap_or_default())?;
+        }
+        if *host {
+            tell("x-forwarded-host".into(), request.values(":authority").next().unwrap_or_default())?;
         }
         for name in names {
             request.values(name).try_for_each(|value| tell(name.clone().into(), value))?;

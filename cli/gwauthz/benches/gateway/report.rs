@@ -1,4 +1,5 @@
-//! The table: medians, how far rounds were apart, and ratios.
+//! The table: medians over the rounds, how far these were apart, and ratios, which are of one round each: what else the
+//! machine does changes from one to the next.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -10,7 +11,7 @@ use crate::{
 /// What was measured of a setup.
 pub(crate) struct Row {
     name: &'static str,
-    /// CPU time of each round, in microseconds a request.
+    /// CPU time of each round, in their order, in microseconds a request.
     costs: Vec<f64>,
     rates: Vec<f64>,
     /// In KiB.
@@ -25,18 +26,22 @@ impl Row {
     pub(crate) fn add(&mut self, cpu_time: Duration, sent: &Sent) {
         self.costs.push(cpu_time.as_secs_f64() * 1e6 / f64::from(sent.requests));
         self.rates.push(sent.rate);
-        self.costs.sort_by(f64::total_cmp);
-        self.rates.sort_by(f64::total_cmp);
     }
 
     fn cost(&self) -> f64 {
-        median(&self.costs)
+        median(self.costs.iter().copied())
+    }
+
+    /// How many times as much as the other.
+    fn ratio_to(&self, other: &Self) -> f64 {
+        median(self.costs.iter().zip(&other.costs).map(|(cost, other)| cost / other))
     }
 
     /// Half the distance of the outermost rounds, in percent of the median.
     fn spread(&self) -> f64 {
-        let (least, most) = (self.costs.first(), self.costs.last());
-        most.zip(least).map_or(0.0, |(most, least)| (most - least) / 2.0 / self.cost() * 100.0)
+        let most = self.costs.iter().copied().fold(0.0, f64::max);
+        let least = self.costs.iter().copied().fold(most, f64::min);
+        (most - least) / 2.0 / self.cost() * 100.0
     }
 }
 
@@ -57,9 +62,9 @@ pub(crate) fn table(rows: Vec<Row>) -> String {
             row.name,
             row.cost(),
             row.spread(),
-            row.cost() / plain.cost(),
-            row.cost() / native.cost(),
-            median(&row.rates),
+            row.ratio_to(plain),
+            row.ratio_to(native),
+            median(row.rates.iter().copied()),
             memory(row),
             memory(row) / memory(plain),
         );
@@ -74,7 +79,9 @@ pub(crate) fn table(rows: Vec<Row>) -> String {
     format!("{table}\n{first_seen}")
 }
 
-fn median(sorted: &[f64]) -> f64 {
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<_> = values.collect();
+    sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
     if sorted.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) }

@@ -265,8 +265,8 @@ impl Exchange {
             (None, None) | (_, Some(_)) => return Ok(self.allow(PermitReason::Verified)),
         };
         token.check_identifier()?;
-        let path = self.mutations.iter().find_map(HeaderMutation::path).or_else(|| request.path());
-        let question = upstream.question(&token, request, path.unwrap_or_default())?;
+        let path = self.mutations.iter().find_map(HeaderMutation::path);
+        let question = upstream.question(&token, request, path)?;
         // What may be revoked does not pass because nobody can tell.
         self.on_error = if verdict.is_some() { OnError::Deny } else { on_error };
         let expires = token.expires();
