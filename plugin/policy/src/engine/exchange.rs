@@ -210,6 +210,7 @@ impl Exchange {
     }
 
     /// From the headers to a permit, a denial or a question.
+    #[inline(never)]
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
         let Engine { config, tokens, verifier, revocations, reports, .. } = engine;
         self.record = config.audit.record(request);
