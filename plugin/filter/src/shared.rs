@@ -6,7 +6,6 @@
 
 use std::{
     cell::{Cell, RefCell, RefMut},
-    collections::BTreeMap,
     rc::Rc,
     time::{Duration, SystemTime},
 };
@@ -26,9 +25,9 @@ use crate::{
 pub(crate) struct Shared {
     root: u32,
     engine: RefCell<Engine>,
-    held: RefCell<BTreeMap<u32, Rc<RefCell<Exchange>>>>,
+    held: RefCell<Numbered<Rc<RefCell<Exchange>>>>,
     /// What the root context has asked for, by the host's number.
-    calls: RefCell<BTreeMap<u32, Call>>,
+    calls: RefCell<Numbered<Call>>,
     tick: Cell<Duration>,
     acts_for_request: Cell<bool>,
 }
@@ -46,6 +45,38 @@ enum Call {
     Request(u32, Rc<RefCell<Exchange>>),
     /// On behalf of a request that has passed.
     Detached(u32),
+}
+
+/// What the host has given numbers to, the least first: new ones mostly go behind the others. A tree would be ten times the
+/// code.
+struct Numbered<T>(Vec<(u32, T)>);
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Numbered<T> {
+    fn insert(&mut self, number: u32, thing: T) {
+        match self.place(number) {
+            Ok(place) => {
+                if let Some((_, other)) = self.0.get_mut(place) {
+                    *other = thing;
+                }
+            }
+            Err(place) => self.0.insert(place, (number, thing)),
+        }
+    }
+
+    fn remove(&mut self, number: u32) -> Option<T> {
+        let place = self.place(number).ok()?;
+        Some(self.0.remove(place).1)
+    }
+
+    fn place(&self, number: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&number, |(number, _)| *number)
+    }
 }
 
 /// The shortest tick; a host may take zero for none.
@@ -83,7 +114,7 @@ impl Shared {
 
     /// A request is over.
     pub(crate) fn forget(&self, id: u32) {
-        self.held.borrow_mut().remove(&id);
+        self.held.borrow_mut().remove(id);
     }
 
     /// The root context's tick.
@@ -103,7 +134,7 @@ impl Shared {
 
     /// A reply to what the root context has asked for.
     pub(crate) fn handle_reply(self: &Rc<Self>, token: u32, headers: usize, body: usize) {
-        let Some(call) = self.calls.borrow_mut().remove(&token) else { return };
+        let Some(call) = self.calls.borrow_mut().remove(token) else { return };
         match call {
             Call::Fetch(id) if headers == 0 => self.handle_fetched(id, None),
             Call::Fetch(id) => {
@@ -177,7 +208,7 @@ impl Shared {
     fn wake(self: &Rc<Self>) {
         let woken = self.engine().take_woken();
         for id in woken {
-            let held = self.held.borrow_mut().remove(&id);
+            let held = self.held.borrow_mut().remove(id);
             if let Some(exchange) = held {
                 self.within(id, || wake(self, id, &exchange));
             }
