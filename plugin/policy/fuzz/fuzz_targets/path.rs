@@ -37,7 +37,7 @@ fn passes(config: &str, path: &[u8], credentials: Option<&str>) -> bool {
     let mut headers = vec![(":path".to_owned(), path.to_vec())];
     headers.extend(credentials.map(|value| ("authorization".to_owned(), value.into())));
     let mut exchange = Exchange::new(1);
-    let step = exchange.handle_request(&mut engine, Request::new(&headers), UNIX_EPOCH);
+    let step = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), UNIX_EPOCH);
     assert!(credentials.is_some() || !matches!(step, Some(Step::Callout(_))), "asked without a token");
     exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200"), UNIX_EPOCH);
     exchange.is_allowed()

@@ -41,7 +41,7 @@ fuzz_target!(|script: &[u8]| {
         let (word, rest) = line.split_at(line.iter().position(|byte| *byte == b' ').unwrap_or(line.len()));
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
         let step = match word {
-            b">" => exchange.handle_request(&mut engine, Request::new(&headers), now),
+            b">" => exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now),
             b"<" => exchange.handle_callout_reply(&mut engine, CalloutReply::Status(rest), now),
             b"reset" => exchange.handle_callout_reply(&mut engine, CalloutReply::Reset, now),
             b"unsent" => exchange.handle_callout_reply(&mut engine, CalloutReply::NotSent, now),

@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     let headers = [("authorization".to_owned(), [b"Bearer ".as_slice(), &token].concat())];
     let mut exchange = Exchange::new(1);
     let now = UNIX_EPOCH + Duration::from_secs(NOW);
-    let step = exchange.handle_request(&mut engine, Request::new(&headers), now);
+    let step = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now);
     assert_eq!(exchange.is_allowed(), matches!(step, Some(Step::Continue(_))));
     assert!(matches!(step, Some(Step::Continue(_) | Step::Deny(_))), "{step:?}");
     if exchange.is_allowed() {
@@ -37,7 +37,10 @@ fuzz_target!(|input: &[u8]| {
         assert!(header.get("crit").is_none() && header.get("b64").is_none(), "{header}");
         assert_eq!(claims["iss"], "i");
         let is_for = |audience: &Value| audience == "a";
-        assert!(is_for(&claims["aud"]) || claims["aud"].as_array().is_some_and(|all| all.iter().any(is_for)), "{claims}");
+        assert!(
+            is_for(&claims["aud"]) || claims["aud"].as_array().is_some_and(|all| all.iter().any(is_for)),
+            "{claims}"
+        );
         let (exp, iat) = (claims["exp"].as_f64().expect("a time"), claims["iat"].as_f64().expect("a time"));
         let now = NOW as f64;
         assert!(now < exp && iat <= now && exp - iat <= 3600.0, "{claims}");
