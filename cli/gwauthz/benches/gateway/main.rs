@@ -20,7 +20,7 @@ mod wrk;
 
 use std::{
     env,
-    path::{self, PathBuf},
+    path::{self, Path, PathBuf},
     process::Command,
     time::Duration,
 };
@@ -32,7 +32,7 @@ use serde_json::Value;
 use crate::{
     report::Row,
     services::Services,
-    setup::{Setup, setups},
+    setup::{Modules, Setup, setups},
     wrk::{Load, Wrk},
 };
 
@@ -70,13 +70,16 @@ fn main() {
     let program = Program::find(Some(&bin.join("envoy"))).expect("envoy");
     let wrk = Wrk::new(bin.join("wrk"), Duration::from_secs(cli.seconds));
     let services = Services::start().expect("ports to listen on");
-    let module = cli.module.map_or_else(plugin, |module| path::absolute(module).expect("a module"));
+    let modules = Modules {
+        plugin: cli.module.map_or_else(|| build("plugin/filter"), |module| path::absolute(module).expect("a module")),
+        calls: build("fixtures/guests/calls"),
+    };
 
     let chosen = |setup: &Setup| setup.is_baseline() || cli.only.as_ref().is_none_or(|only| setup.name.contains(only));
     let setups = setups().into_iter().filter(chosen);
     let mut measured: Vec<_> = setups
         .map(|setup| {
-            let envoy = Envoy::start_quiet(&program, setup.configuration(&module, services)).expect("envoy");
+            let envoy = Envoy::start_quiet(&program, setup.configuration(&modules, services)).expect("envoy");
             let listener = envoy.listener("gateway").expect("a listener");
             let load = Load::new(listener, &setup.tokens());
             Measured { row: Row::new(setup.name), setup, envoy, load }
@@ -105,11 +108,13 @@ fn fail(setup: &Setup, envoy: &Envoy, error: &str) -> ! {
     panic!("{}: {error}\nenvoy's log:\n{}", setup.name, envoy.folder().log_text())
 }
 
-/// The plugin of this checkout, as `gwauthz build` makes it.
-fn plugin() -> PathBuf {
+/// A module of this checkout, as `gwauthz build` makes it of the crate in this folder.
+fn build(folder: &str) -> PathBuf {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let manifest = Path::new(folder).join("Cargo.toml");
     let mut build = Command::new(env!("CARGO_BIN_EXE_gwauthz"));
-    let built = build.args(["build", "--format", "json"]).current_dir(root).output().expect("run gwauthz");
+    let built = build.args(["build", "--format", "json", "--manifest-path"]).arg(manifest).current_dir(root).output();
+    let built = built.expect("run gwauthz");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let built: Value = serde_json::from_slice(&built.stdout).expect("JSON");
     built.get("path").and_then(Value::as_str).expect("the module's path").into()

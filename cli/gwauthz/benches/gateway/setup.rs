@@ -1,6 +1,10 @@
 //! What is measured: Envoy with nothing, with its own filter, and with the plugin in several configurations.
 
-use std::{net::SocketAddr, path::Path, rc::Rc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use serde_json::{Value, json};
 
@@ -23,8 +27,17 @@ enum Filter {
     None,
     /// Envoy's own.
     ExtAuthz,
+    /// The guest that decides nothing.
+    Calls,
     /// The plugin with this configuration.
     Plugin(Value),
+}
+
+/// The modules that stand in front of routers.
+pub(crate) struct Modules {
+    pub(crate) plugin: PathBuf,
+    /// The calls of the plugin's for a callout, by a guest that decides nothing.
+    pub(crate) calls: PathBuf,
 }
 
 pub(crate) const NO_FILTER: &str = "no filter";
@@ -49,6 +62,7 @@ pub(crate) fn setups() -> Vec<Setup> {
     vec![
         one(NO_FILTER, Filter::None),
         one(EXT_AUTHZ, Filter::ExtAuthz),
+        one("callout each, calls alone", Filter::Calls),
         one("callout each", plugin(json!({"cluster": "authz"}))),
         one("decision cached", plugin(json!({"cluster": "authz", "cache": {"allowTtl": "4m"}}))),
         one(
@@ -77,12 +91,12 @@ impl Setup {
     }
 
     /// Envoy's configuration.
-    pub(crate) fn configuration(&self, module: &Path, services: Services) -> Value {
+    pub(crate) fn configuration(&self, modules: &Modules, services: Services) -> Value {
         let router = json!({
             "name": "router",
             "typed_config": {"@type": extension("filters.http.router.v3.Router")},
         });
-        let filters: Vec<_> = self.filter.json(module).into_iter().chain([router]).collect();
+        let filters: Vec<_> = self.filter.json(modules).into_iter().chain([router]).collect();
         let connections = json!({
             "name": "http",
             "typed_config": {
@@ -108,7 +122,7 @@ impl Setup {
 }
 
 impl Filter {
-    fn json(&self, module: &Path) -> Option<Value> {
+    fn json(&self, modules: &Modules) -> Option<Value> {
         let (name, config) = match self {
             Self::None => return None,
             Self::ExtAuthz => (
@@ -122,23 +136,23 @@ impl Filter {
                     },
                 }),
             ),
-            Self::Plugin(configuration) => (
-                "gwauthz",
-                json!({
-                    "@type": extension("filters.http.wasm.v3.Wasm"),
-                    "config": {
-                        "name": "gwauthz",
-                        "configuration": {
-                            "@type": "type.googleapis.com/google.protobuf.StringValue",
-                            "value": configuration.to_string(),
-                        },
-                        "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": module}}},
-                    },
-                }),
-            ),
+            Self::Calls => wasm(&modules.calls, String::new()),
+            Self::Plugin(configuration) => wasm(&modules.plugin, configuration.to_string()),
         };
         Some(json!({"name": name, "typed_config": config}))
     }
+}
+
+fn wasm(module: &Path, configuration: String) -> (&'static str, Value) {
+    let json = json!({
+        "@type": extension("filters.http.wasm.v3.Wasm"),
+        "config": {
+            "name": "gwauthz",
+            "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration},
+            "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": module}}},
+        },
+    });
+    ("gwauthz", json)
 }
 
 fn cluster(name: &str, address: SocketAddr) -> Value {
