@@ -69,14 +69,8 @@ impl Json {
     pub fn into_object(self) -> Result<Object, NotAnObject> {
         let Self::Object(members) = self else { return Err(NotAnObject::OtherKind(self.kind())) };
         let is_unique = if members.len() <= FEW {
-            let mut names = members.iter().map(|(name, _)| name);
-            loop {
-                match names.next() {
-                    Some(name) if names.clone().any(|other| other == name) => break false,
-                    Some(_) => {}
-                    None => break true,
-                }
-            }
+            let behind = |place| members.iter().skip(place + 1);
+            members.iter().enumerate().all(|(place, (name, _))| behind(place).all(|(other, _)| other != name))
         } else {
             // A heap sorts in less code than a sort does.
             let names = members.iter().map(|(name, _)| name).collect::<BinaryHeap<_>>().into_sorted_vec();

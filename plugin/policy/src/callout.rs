@@ -140,7 +140,7 @@ impl Question<'_> {
 /// The headers of a question.
 ///
 /// Holds the client's token: not to be logged.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Wording(Vec<Header>);
 
 impl fmt::Debug for Wording {
