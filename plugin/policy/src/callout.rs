@@ -5,7 +5,7 @@ mod breaker;
 mod common;
 mod retry;
 
-use std::{borrow::Cow, fmt, iter, time::Duration};
+use std::{borrow::Cow, fmt, iter, rc::Rc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +26,7 @@ pub(crate) use retry::Retry;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Upstream {
     /// Where it is asked, in this order; there is one at least.
-    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<Rc<Endpoint>>,
     pub(crate) token_header: String,
     pub(crate) forward: Forward,
     pub(crate) persistence: Persistence,
@@ -100,15 +100,8 @@ impl Upstream {
 
     /// Puts a question to an endpoint; `None` where there is no such endpoint.
     pub(crate) fn ask(&self, wording: Wording, endpoint: usize, timeout: Duration) -> Option<Callout> {
-        let Endpoint { cluster, authority, path } = self.endpoints.get(endpoint)?;
-        let mut headers = Vec::with_capacity(wording.0.len().saturating_add(3));
-        headers.extend([
-            (":method".into(), "POST".into()),
-            (":path".into(), path.clone().into()),
-            (":authority".into(), authority.clone().into()),
-        ]);
-        headers.extend(wording.0);
-        Some(Callout { cluster: cluster.clone(), headers, timeout })
+        let endpoint = Rc::clone(self.endpoints.get(endpoint)?);
+        Some(Callout { endpoint, method: "POST", fields: wording.0, timeout })
     }
 }
 
@@ -150,25 +143,40 @@ impl fmt::Debug for Wording {
 }
 
 /// A header of a callout: its name, in lower case, and its value.
-pub type Header = (Cow<'static, str>, Cow<'static, str>);
+pub(crate) type Header = (Cow<'static, str>, Cow<'static, str>);
 
 /// An HTTP request without a body that the caller is to send to a cluster.
 ///
 /// Holds the client's token: not to be logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Callout {
-    /// The Envoy cluster.
-    pub cluster: String,
-    /// Headers, pseudo-headers first.
-    pub headers: Vec<Header>,
+    pub(crate) endpoint: Rc<Endpoint>,
+    pub(crate) method: &'static str,
+    /// Headers but for the pseudo-headers.
+    pub(crate) fields: Vec<Header>,
     /// How long to wait for the whole reply.
     pub timeout: Duration,
+}
+
+impl Callout {
+    /// The Envoy cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        &self.endpoint.cluster
+    }
+
+    /// Headers, names in lower case, pseudo-headers first.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let Endpoint { authority, path, .. } = &*self.endpoint;
+        let pseudo = [(":method", self.method), (":path", path.as_str()), (":authority", authority.as_str())];
+        pseudo.into_iter().chain(self.fields.iter().map(|(name, value)| (&**name, &**value)))
+    }
 }
 
 impl fmt::Debug for Callout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callout")
-            .field("cluster", &self.cluster)
+            .field("cluster", &self.cluster())
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

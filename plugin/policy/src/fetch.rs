@@ -1,6 +1,6 @@
 //! What the plugin fetches on its own account, whoever has a request under way.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use crate::{Callout, endpoint::Endpoint, jwk, revocation};
 
@@ -46,13 +46,7 @@ pub struct FetchReply<'a> {
 
 impl Endpoint {
     /// Asks for what there is, in one of these media types (RFC 9110, section 12.5.1).
-    pub(crate) fn get(&self, accept: &'static str, timeout: Duration) -> Callout {
-        let headers = vec![
-            (":method".into(), "GET".into()),
-            (":path".into(), self.path.clone().into()),
-            (":authority".into(), self.authority.clone().into()),
-            ("accept".into(), accept.into()),
-        ];
-        Callout { cluster: self.cluster.clone(), headers, timeout }
+    pub(crate) fn get(self: Rc<Self>, accept: &'static str, timeout: Duration) -> Callout {
+        Callout { endpoint: self, method: "GET", fields: vec![("accept".into(), accept.into())], timeout }
     }
 }

@@ -42,7 +42,7 @@ mod source;
 mod token;
 
 pub use answer::Answer;
-pub use callout::{Callout, CalloutReply, CalloutResult, Header};
+pub use callout::{Callout, CalloutReply, CalloutResult};
 pub use config::{Config, ConfigErrors, Effective, Issue, IssueKind, Parsed, Segment};
 pub use denial::Denial;
 pub use engine::{Engine, Exchange, Step};

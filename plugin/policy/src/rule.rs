@@ -82,10 +82,10 @@ pub(crate) enum Ruling<'a> {
     Protected(Vec<&'a Requirement>, OnError),
 }
 
-/// What of a request rules look at, in normal form; what few rules look at once one does.
+/// What of a request rules look at, in normal form, once one does.
 pub(crate) struct Target<'a> {
     request: Request<'a>,
-    path: Path<'a>,
+    path: OnceCell<Path<'a>>,
     host: OnceCell<Option<Cow<'a, str>>>,
     method: OnceCell<Option<&'a [u8]>>,
 }
@@ -104,13 +104,11 @@ impl Rules {
     ///
     /// A path that can be read in two ways is refused if that is asked for and any rule looks at paths.
     pub(crate) fn ruling(&self, target: &Target<'_>, ambiguous: AmbiguousPaths) -> Result<Ruling<'_>, Denial> {
-        let looks_at_paths = || self.list.iter().any(|rule| rule.conditions.path.is_some());
-        if target.path == Path::Ambiguous && ambiguous == AmbiguousPaths::Reject && looks_at_paths() {
-            return Err(Denial::AmbiguousPath);
-        }
-        let loose = match &target.path {
-            Path::Plain(path) => path::loosened(path),
-            Path::Ambiguous | Path::Absent => Cow::default(),
+        let looks_at_paths = self.list.iter().any(|rule| rule.conditions.path.is_some());
+        let loose = match looks_at_paths.then(|| target.path()) {
+            Some(Path::Ambiguous) if ambiguous == AmbiguousPaths::Reject => return Err(Denial::AmbiguousPath),
+            Some(Path::Plain(path)) => path::loosened(path),
+            Some(Path::Ambiguous | Path::Absent) | None => Cow::default(),
         };
         let (mut requirements, mut on_error) = (Vec::new(), None);
         for rule in &self.list {
@@ -142,12 +140,11 @@ impl OnError {
 
 impl Conditions {
     fn fit(&self, target: &Target<'_>, loose_path: &[u8]) -> Fit {
-        let path = match (&self.path, &target.path) {
-            (None, _) => Fit::Yes,
-            (Some(pattern), Path::Plain(path)) => pattern.fit(path, loose_path),
+        let path = self.path.as_ref().map_or(Fit::Yes, |pattern| match target.path() {
+            Path::Plain(path) => pattern.fit(path, loose_path),
             // What goes through CONNECT may be for any path.
-            (Some(_), Path::Ambiguous | Path::Absent) => Fit::Maybe,
-        };
+            Path::Ambiguous | Path::Absent => Fit::Maybe,
+        });
         if path == Fit::No { path } else { path.min(self.method_fit(target)).min(self.host_fit(target)) }
     }
 
@@ -196,7 +193,11 @@ fn covers_all<T>(wide: &[T], narrow: &[T], covers: impl Fn(&T, &T) -> bool) -> b
 
 impl<'a> Target<'a> {
     pub(crate) fn read(request: Request<'a>) -> Self {
-        Self { request, path: Path::parse(request.path()), host: OnceCell::new(), method: OnceCell::new() }
+        Self { request, path: OnceCell::new(), host: OnceCell::new(), method: OnceCell::new() }
+    }
+
+    fn path(&self) -> &Path<'a> {
+        self.path.get_or_init(|| Path::parse(self.request.path()))
     }
 
     /// `None` where it cannot be told.

@@ -25,16 +25,13 @@ pub(crate) struct Found<'s, 'r> {
 /// otherwise (RFC 6750, section 2).
 #[inline(never)]
 pub(crate) fn find<'s, 'r>(request: Request<'r>, sources: &'s [TokenSource]) -> Result<Found<'s, 'r>, Denial> {
-    let mut found = None;
+    let mut found: Option<Found<'s, 'r>> = None;
     for source in sources {
-        for text in source.texts(request) {
-            let other = found.replace(Found { source, text: text? });
-            match other {
-                Some(other) if other.source == source => return Err(Denial::MultipleAuthorizations),
-                Some(_) => return Err(Denial::MultipleTokens),
-                None => {}
-            }
-        }
+        source.each(request, |text| match found.replace(Found { source, text: text? }) {
+            Some(other) if other.source == source => Err(Denial::MultipleAuthorizations),
+            Some(_) => Err(Denial::MultipleTokens),
+            None => Ok(()),
+        })?;
     }
     let found = found.ok_or(Denial::MissingToken)?;
     match found.source {
@@ -59,24 +56,27 @@ impl TokenSource {
         Self::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) }
     }
 
-    /// Every token that stands in this place, or what is wrong with what stands there.
-    fn texts<'s, 'r: 's>(&'s self, request: Request<'r>) -> Box<dyn Iterator<Item = Result<&'r [u8], Denial>> + 's> {
+    /// Takes every token that stands in this place, or what is wrong with what stands there.
+    fn each<'r>(
+        &self,
+        request: Request<'r>,
+        take: impl FnMut(Result<&'r [u8], Denial>) -> Result<(), Denial>,
+    ) -> Result<(), Denial> {
         match self {
-            Self::Header { name, scheme: Some(scheme) } => Box::new(
-                request.values(name).map(|value| credentials(value, scheme).ok_or(Denial::MalformedAuthorization)),
-            ),
-            Self::Header { name, scheme: None } => Box::new(request.values(name).map(plain)),
-            Self::Cookie(name) => Box::new(
-                cookies(request)
-                    .filter_map(|pair| split_once(pair, b'='))
-                    .filter(|(key, _)| *key == name.as_bytes())
-                    .map(|(_, value)| plain(value)),
-            ),
-            Self::Query(name) => Box::new(
-                parameters(request)
-                    .filter(|parameter| is_called(parameter, name))
-                    .map(|parameter| plain(split_once(parameter, b'=').map_or(&[], |(_, value)| value))),
-            ),
+            Self::Header { name, scheme: Some(scheme) } => request
+                .values(name)
+                .map(|value| credentials(value, scheme).ok_or(Denial::MalformedAuthorization))
+                .try_for_each(take),
+            Self::Header { name, scheme: None } => request.values(name).map(plain).try_for_each(take),
+            Self::Cookie(name) => cookies(request)
+                .filter_map(|pair| split_once(pair, b'='))
+                .filter(|(key, _)| *key == name.as_bytes())
+                .map(|(_, value)| plain(value))
+                .try_for_each(take),
+            Self::Query(name) => parameters(request)
+                .filter(|parameter| is_called(parameter, name))
+                .map(|parameter| plain(split_once(parameter, b'=').map_or(&[], |(_, value)| value)))
+                .try_for_each(take),
         }
     }
 

@@ -28,6 +28,20 @@ pub(crate) struct Token<'a> {
 struct Content {
     header: Object,
     claims: Object,
+    expires: NumericDate,
+    starts: NumericDate,
+    issued: NumericDate,
+}
+
+/// Seconds since the epoch, with a fraction if need be (RFC 7519, section 2); `None` where the token does not say.
+type NumericDate = Result<Option<f64>, Denial>;
+
+fn numeric_date(claims: &Object, claim: &str) -> NumericDate {
+    match claims.get(claim) {
+        None => Ok(None),
+        Some(Json::Number(number)) => number.as_f64().map(Some).ok_or(Denial::MalformedToken),
+        Some(_) => Err(Denial::MalformedToken),
+    }
 }
 
 impl Content {
@@ -40,7 +54,8 @@ impl Content {
         }
         let (header, claims) = (object(header)?, object(payload)?);
         let signed = matches!(header.get("alg"), Some(Json::String(alg)) if !alg.is_empty() && !alg.eq_ignore_ascii_case("none"));
-        signed.then_some(Self { header, claims })
+        let [expires, starts, issued] = ["exp", "nbf", "iat"].map(|claim| numeric_date(&claims, claim));
+        signed.then_some(Self { header, claims, expires, starts, issued })
     }
 
     /// How much memory it takes, in bytes.
@@ -101,13 +116,13 @@ impl<'a> Token<'a> {
 
     /// When it expires; `None` where it does not say, or never does.
     pub(crate) fn expires(&self) -> Option<SystemTime> {
-        let seconds = self.numeric_date("exp").ok().flatten()?;
+        let seconds = self.content.expires.ok().flatten()?;
         UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
     }
 
     /// Seconds from `iat` to `exp`; `None` where one of them is missing.
     pub(crate) fn lifetime(&self) -> Result<Option<f64>, Denial> {
-        Ok(self.numeric_date("exp")?.zip(self.numeric_date("iat")?).map(|(expires, issued)| expires - issued))
+        Ok(self.content.expires?.zip(self.content.issued?).map(|(expires, issued)| expires - issued))
     }
 
     /// Refuses a token without an identifier, which the authorization service has to have.
@@ -121,10 +136,10 @@ impl<'a> Token<'a> {
     pub(crate) fn check_time(&self, now: SystemTime, skew: Duration) -> Result<(), Denial> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let skew = skew.as_secs_f64();
-        if self.numeric_date("exp")?.is_some_and(|expires| now >= expires + skew) {
+        if self.content.expires?.is_some_and(|expires| now >= expires + skew) {
             return Err(Denial::ExpiredToken);
         }
-        if self.numeric_date("nbf")?.is_some_and(|starts| now + skew < starts) {
+        if self.content.starts?.is_some_and(|starts| now + skew < starts) {
             return Err(Denial::PrematureToken);
         }
         Ok(())
@@ -133,7 +148,7 @@ impl<'a> Token<'a> {
     /// Refuses a token that is issued in the future (RFC 7519, section 4.1.6), where it states when.
     pub(crate) fn check_issued(&self, now: SystemTime, skew: Duration) -> Result<(), Denial> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default() + skew;
-        match self.numeric_date("iat")? {
+        match self.content.issued? {
             Some(issued) if now.as_secs_f64() < issued => Err(Denial::PrematureToken),
             _ => Ok(()),
         }
@@ -147,15 +162,6 @@ impl<'a> Token<'a> {
     /// What it says; without issuers nobody has verified it before the authorization service does.
     pub(crate) fn claims(&self) -> &Object {
         &self.content.claims
-    }
-
-    /// Seconds since the epoch, with a fraction if need be (RFC 7519, section 2).
-    fn numeric_date(&self, claim: &str) -> Result<Option<f64>, Denial> {
-        match self.claims().get(claim) {
-            None => Ok(None),
-            Some(Json::Number(number)) => number.as_f64().map(Some).ok_or(Denial::MalformedToken),
-            Some(_) => Err(Denial::MalformedToken),
-        }
     }
 }
 

@@ -171,9 +171,9 @@ impl World {
 
     fn call_out(&mut self, stream: u32, callout: &Callout, now: Duration) {
         self.asked += 1;
-        *self.outcome.callouts.entry((callout.cluster.clone(), now.as_secs())).or_default() += 1;
+        *self.outcome.callouts.entry((callout.cluster().to_owned(), now.as_secs())).or_default() += 1;
         let begun =
-            |(cluster, second, _): &&(&str, u64, Condition)| *cluster == callout.cluster && *second <= now.as_secs();
+            |(cluster, second, _): &&(&str, u64, Condition)| *cluster == callout.cluster() && *second <= now.as_secs();
         let (delay, status) = match self.phases.iter().rev().find(begun).expect("a cluster with a condition").2 {
             Up => (5, Some(200)),
             Down => (1, Some(503)),

@@ -157,7 +157,7 @@ fn allows(configuration: &str, headers: &Headers, services: &Services) -> bool {
             Some(Step::Wait) => {
                 now += engine.next_tick(now).unwrap_or_default().max(Duration::from_millis(1));
                 for Fetch { id, callout } in engine.handle_tick(now) {
-                    let body = services.body(&callout.cluster).unwrap_or_default().to_vec();
+                    let body = services.body(callout.cluster()).unwrap_or_default().to_vec();
                     engine.handle_fetch_reply(id, Some(FetchReply { status: b"200", etag: None, body }), now);
                 }
                 match engine.take_woken().is_empty() {

@@ -204,7 +204,7 @@ fn key_source(jwks: &Reader<'_>, timeout: Duration, issues: &mut Issues) -> Opti
                 return None;
             };
             Some(KeySource::Remote(JwksSource {
-                origin,
+                origin: origin.into(),
                 refresh: refresh.unwrap_or(DEFAULT_REFRESH),
                 stale_for: stale_for.unwrap_or(DEFAULT_STALE_FOR),
                 timeout,

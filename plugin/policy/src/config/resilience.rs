@@ -1,6 +1,6 @@
 //! What becomes of requests while the authorization service is unavailable: other endpoints, retries, the breaker.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use crate::{
     callout::{BreakerLimits, Persistence, Retry},
@@ -93,7 +93,7 @@ pub(super) fn endpoints(
     top: &callout::Top<'_>,
     callout: &Reader<'_>,
     issues: &mut Issues,
-) -> Vec<Endpoint> {
+) -> Vec<Rc<Endpoint>> {
     let written = callout.objects("fallbacks", issues).unwrap_or_default();
     if written.len() > MOST_FALLBACKS {
         let refusal = Refusal::not_allowed(format!("{} services", written.len()), format!("at most {MOST_FALLBACKS}"));
@@ -102,9 +102,9 @@ pub(super) fn endpoints(
     if top.cluster.is_none() && !written.is_empty() {
         callout.refuse("fallbacks", Refusal::not_allowed("the list", "`cluster`, which is asked before them"), issues);
     }
-    let mut endpoints: Vec<_> = first.into_iter().collect();
+    let mut endpoints: Vec<_> = first.into_iter().map(Rc::new).collect();
     for reader in &written {
-        let endpoint = endpoint::read(reader, top.path, issues);
+        let endpoint = endpoint::read(reader, top.path, issues).map(Rc::new);
         reader.finish(issues);
         match endpoint {
             Some(endpoint) if endpoints.contains(&endpoint) => {
@@ -148,11 +148,12 @@ fn breaker(reader: &Reader<'_>, issues: &mut Issues) -> BreakerLimits {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{rc::Rc, time::Duration};
 
     use crate::{
         Config,
         callout::{BreakerLimits, Persistence, Retry},
+        endpoint::Endpoint,
     };
 
     fn persistence(callout: &str) -> Persistence {
@@ -202,7 +203,7 @@ mod tests {
         );
         let endpoints = config.unwrap().config.upstream.unwrap().endpoints;
         let expected = [("a", Some("one"), "/ask"), ("b", Some("b"), "/ask"), ("c/d", Some("two"), "/v2")];
-        let endpoint = |(cluster, authority, path)| crate::endpoint::Endpoint::new(cluster, authority, path).unwrap();
+        let endpoint = |(cluster, authority, path)| Rc::new(Endpoint::new(cluster, authority, path).unwrap());
         assert_eq!(endpoints, expected.map(endpoint));
     }
 

@@ -67,9 +67,9 @@ fn a_token_is_asked_about_with_the_original_callout() {
     else {
         panic!("no callout")
     };
-    assert_eq!(callout.cluster, "outbound|8080|v1|authz.local");
+    assert_eq!(callout.cluster(), "outbound|8080|v1|authz.local");
     assert_eq!(callout.timeout, Duration::from_millis(1500));
-    let sent: Vec<_> = callout.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let sent: Vec<_> = callout.headers().collect();
     assert_eq!(
         sent,
         [

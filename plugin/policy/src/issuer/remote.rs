@@ -1,13 +1,16 @@
 //! The JWK Set of an issuer that is fetched from a cluster: when, and for how long it counts.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{Callout, endpoint::Endpoint, fetch::FetchReply, jwk::JwkSet};
 
 /// Where a JWK Set is, and how old it may get: `issuers[].jwks` of the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct JwksSource {
-    pub(crate) origin: Endpoint,
+    pub(crate) origin: Rc<Endpoint>,
     /// How often it is fetched.
     pub(crate) refresh: Duration,
     /// How long behind its time for a refresh it still counts.
@@ -84,7 +87,7 @@ impl RemoteKeys {
         }
         self.fetching = Some(now);
         self.due = Some(now + self.source.refresh);
-        Some(self.source.origin.get("application/json", self.source.timeout))
+        Some(Rc::clone(&self.source.origin).get("application/json", self.source.timeout))
     }
 
     /// Takes what came back. The last good set stays where it is of no use; then why it is, the first time in a row.

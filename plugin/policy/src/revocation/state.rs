@@ -201,9 +201,9 @@ impl SnapshotState {
             path.push_str(&kept.snapshot.sequence().to_string());
             etag = kept.etag.clone();
         }
-        let endpoint = Endpoint { cluster: cluster.clone(), authority: authority.clone(), path };
+        let endpoint = Rc::new(Endpoint { cluster: cluster.clone(), authority: authority.clone(), path });
         let mut callout = endpoint.get(accept, *every);
-        callout.headers.extend(etag.map(|etag| ("if-none-match".into(), etag.into())));
+        callout.fields.extend(etag.map(|etag| ("if-none-match".into(), etag.into())));
         callout
     }
 

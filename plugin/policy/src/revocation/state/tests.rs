@@ -46,7 +46,7 @@ fn status(status: &'static [u8]) -> Option<FetchReply<'static>> {
 }
 
 fn header(callout: &Callout, name: &str) -> Option<String> {
-    callout.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string())
+    callout.headers().find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn it_asks_for_what_is_new_and_no_more_often_than_it_is_told() {
     let mut state = state(OnStale::Deny);
     assert_eq!(state.due_in(at(0)), Duration::ZERO);
     let first = state.due(at(0)).unwrap();
-    assert_eq!((first.cluster.as_str(), first.timeout), ("revocations", Duration::from_secs(5)));
+    assert_eq!((first.cluster(), first.timeout), ("revocations", Duration::from_secs(5)));
     assert_eq!(header(&first, ":method").as_deref(), Some("GET"));
     assert_eq!(header(&first, ":path").as_deref(), Some("/revoked"));
     assert_eq!(header(&first, ":authority").as_deref(), Some("r.example"));
