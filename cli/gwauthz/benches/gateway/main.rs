@@ -1,8 +1,9 @@
 //! What a request costs a real Envoy, with the plugin and without: `cargo xtask bench`.
 //!
-//! One Envoy a setup, each with one worker, all of them there from the first round to the last; wrk sends requests to one after
-//! the other, round by round, so that what else the machine does meets all of them. Counted is the CPU time of Envoy's
-//! process: the upstream and the services are in this process, whose time is nobody's.
+//! One Envoy a setup, each with one worker; wrk sends requests to one after the other, round by round, so that what else the
+//! machine does meets all of them. Where its memory comes to lie makes one process up to a tenth slower than another, as long
+//! as it lasts: after some rounds, others take their place. Counted is the CPU time of Envoy's process: the upstream and the
+//! services are in this process, whose time is nobody's.
 #![expect(
     clippy::panic,
     clippy::expect_used,
@@ -39,11 +40,14 @@ use crate::{
 /// What a request costs a real Envoy, with the plugin and without
 #[derive(Debug, Parser)]
 struct Cli {
-    /// How often each setup is measured
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many gateways there are of each setup, one after the other
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    gateways: u32,
+    /// How often each gateway is measured
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How long each measurement takes
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// The setups to measure whose names contain this; the two that the others are compared with always
     #[arg(long)]
@@ -59,7 +63,6 @@ struct Cli {
 /// A setup that is being measured.
 struct Measured {
     setup: Setup,
-    envoy: Envoy,
     load: Load,
     row: Row,
 }
@@ -77,27 +80,28 @@ fn main() {
 
     let chosen = |setup: &Setup| setup.is_baseline() || cli.only.as_ref().is_none_or(|only| setup.name.contains(only));
     let setups = setups().into_iter().filter(chosen);
-    let mut measured: Vec<_> = setups
-        .map(|setup| {
-            let envoy = Envoy::start_quiet(&program, setup.configuration(&modules, services)).expect("envoy");
-            let listener = envoy.listener("gateway").expect("a listener");
-            let load = Load::new(listener, &setup.tokens());
-            Measured { row: Row::new(setup.name), setup, envoy, load }
-        })
-        .collect();
+    let mut measured: Vec<_> =
+        setups.map(|setup| Measured { row: Row::new(setup.name), load: Load::new(&setup.tokens()), setup }).collect();
 
-    // The first round is for V8, which compiles what is called often, and is not counted.
-    for round in 0..=cli.rounds {
-        eprintln!("round {round} of {}", cli.rounds);
-        for Measured { setup, envoy, load, row } in &mut measured {
-            let process = envoy.main_thread();
-            let before = process::cpu_time(process);
-            let sent = wrk.send(load).unwrap_or_else(|error| fail(setup, envoy, &error));
-            let took = process::cpu_time(process).saturating_sub(before);
-            if round > 0 {
-                row.add(took, &sent);
+    for gateway in 1..=cli.gateways {
+        let start = |Measured { setup, .. }: &Measured| {
+            Envoy::start_quiet(&program, setup.configuration(&modules, services)).expect("envoy")
+        };
+        let envoys: Vec<_> = measured.iter().map(start).collect();
+        // The first round is for V8, which compiles what is called often, and is not counted.
+        for round in 0..=cli.rounds {
+            eprintln!("gateway {gateway} of {}, round {round} of {}", cli.gateways, cli.rounds);
+            for (Measured { setup, load, row }, envoy) in measured.iter_mut().zip(&envoys) {
+                let process = envoy.main_thread();
+                let listener = envoy.listener("gateway").expect("a listener");
+                let before = process::cpu_time(process);
+                let sent = wrk.send(load, listener).unwrap_or_else(|error| fail(setup, envoy, &error));
+                let took = process::cpu_time(process).saturating_sub(before);
+                if round > 0 {
+                    row.add(took, &sent);
+                }
+                row.peak_memory = row.peak_memory.max(process::peak_memory(process));
             }
-            row.peak_memory = process::peak_memory(process);
         }
     }
     println!("{}", report::table(measured.into_iter().map(|one| one.row).collect()));

@@ -10,9 +10,8 @@ pub(crate) struct Wrk {
     time: Duration,
 }
 
-/// The requests for one listener.
+/// The requests of one setup.
 pub(crate) struct Load {
-    listener: SocketAddr,
     script: NamedTempFile,
     /// The token to go on with: a run begins where the one before has ended.
     next: u64,
@@ -44,15 +43,15 @@ impl Wrk {
         Self { program, time }
     }
 
-    /// Sends a load.
+    /// Sends a load to a listener.
     ///
     /// # Errors
     /// Where a request was not answered, or with another status than 200.
-    pub(crate) fn send(&self, load: &mut Load) -> Result<Sent, String> {
+    pub(crate) fn send(&self, load: &mut Load, listener: SocketAddr) -> Result<Sent, String> {
         let mut command = Command::new(&self.program);
         command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
         command.args(["--duration", &format!("{}s", self.time.as_secs()), "--script"]).arg(load.script.path());
-        command.arg(format!("http://{}/", load.listener)).args(["--", &load.next.to_string()]);
+        command.arg(format!("http://{listener}/")).args(["--", &load.next.to_string()]);
         let output = command.output().map_err(|error| format!("cannot run wrk: {error}"))?;
         let said = String::from_utf8_lossy(&output.stdout);
         let sent = read(&said).ok_or_else(|| format!("{said}{}", String::from_utf8_lossy(&output.stderr)))?;
@@ -63,11 +62,11 @@ impl Wrk {
 }
 
 impl Load {
-    pub(crate) fn new(listener: SocketAddr, tokens: &[String]) -> Self {
+    pub(crate) fn new(tokens: &[String]) -> Self {
         let mut script = NamedTempFile::new().expect("a temporary file");
         let tokens: String = tokens.iter().map(|token| format!("'{token}',\n")).collect();
         write!(script, "local tokens = {{\n{tokens}}}\n{SCRIPT}").expect("write the script");
-        Self { listener, script, next: 0 }
+        Self { script, next: 0 }
     }
 }
 
