@@ -1,9 +1,9 @@
 //! What a request costs a real Envoy, with the plugin and without: `cargo xtask bench`.
 //!
 //! One Envoy a setup, each with one worker; wrk sends requests to one after the other, round by round, so that what else the
-//! machine does meets all of them. Where its memory comes to lie makes one process up to a tenth slower than another, as long
-//! as it lasts: after some rounds, others take their place. Counted is the CPU time of Envoy's process: the upstream and the
-//! services are in this process, whose time is nobody's.
+//! machine does meets all of them. One process is slower than another of the same setup, as long as it lasts: after some
+//! rounds, others take their place. Counted is the CPU time of Envoy's process: the upstream and the services are in this
+//! process, whose time is nobody's.
 #![expect(
     clippy::panic,
     clippy::expect_used,
@@ -91,20 +91,28 @@ fn main() {
         // The first round is for V8, which compiles what is called often, and is not counted.
         for round in 0..=cli.rounds {
             eprintln!("gateway {gateway} of {}, round {round} of {}", cli.gateways, cli.rounds);
-            for (Measured { setup, load, row }, envoy) in measured.iter_mut().zip(&envoys) {
-                let process = envoy.main_thread();
-                let listener = envoy.listener("gateway").expect("a listener");
-                let before = process::cpu_time(process);
-                let sent = wrk.send(load, listener).unwrap_or_else(|error| fail(setup, envoy, &error));
-                let took = process::cpu_time(process).saturating_sub(before);
-                if round > 0 {
-                    row.add(took, &sent);
-                }
-                row.peak_memory = row.peak_memory.max(process::peak_memory(process));
+            for (one, envoy) in measured.iter_mut().zip(&envoys) {
+                one.measure(envoy, &wrk, round > 0);
             }
         }
     }
     println!("{}", report::table(measured.into_iter().map(|one| one.row).collect()));
+}
+
+impl Measured {
+    /// Measures one of its gateways once.
+    fn measure(&mut self, envoy: &Envoy, wrk: &Wrk, is_counted: bool) {
+        let Self { setup, load, row } = self;
+        let process = envoy.main_thread();
+        let listener = envoy.listener("gateway").expect("a listener");
+        let before = process::cpu_time(process);
+        let sent = wrk.send(load, listener).unwrap_or_else(|error| fail(setup, envoy, &error));
+        let took = process::cpu_time(process).saturating_sub(before);
+        if is_counted {
+            row.add(took, &sent);
+        }
+        row.peak_memory = row.peak_memory.max(process::peak_memory(process));
+    }
 }
 
 /// What is measured has to be what is meant: requests that are let through.
