@@ -169,14 +169,16 @@ impl SnapshotState {
         if known.is_some() {
             return self.copy_from(common, known, documents).is_some();
         }
-        let least = self.fresh(now).map_or(0, Snapshot::sequence);
+        let (least, was_fresh) = (self.snapshot().map_or(0, Snapshot::sequence), self.fresh(now).is_some());
         let own = self.kept.take();
         let is_copied = self.copy_from(common, known, documents).is_some();
+        // What goes back is of use only where the service has lost its place, as with a reply.
         let is_newer = self.snapshot().is_some_and(|copied| copied.sequence() >= least);
-        if !(is_copied && is_newer) {
+        let is_of_use = is_copied && (is_newer || (!was_fresh && self.fresh(now).is_some()));
+        if !is_of_use {
             self.kept = own;
         }
-        is_copied && is_newer
+        is_of_use
     }
 
     fn copy_from(&mut self, common: &Common, known: Option<Documents>, documents: Documents) -> Option<()> {
