@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, ptr};
 
-use gwauthz_policy::{Answer, HeaderMutation, SharedData};
+use gwauthz_policy::{Answer, Header, HeaderMutation, SharedData};
 use proxy_wasm::types::{MapType, MetricType};
 
 /// The host did not do what it was asked for; it has logged why.
@@ -158,28 +158,24 @@ fn done(status: u32) -> Result<(), Refused> {
     if status == OK { Ok(()) } else { Err(Refused) }
 }
 
-/// The headers of a map; `None` for what is no map, or a name that is no text.
-pub(crate) fn pairs(map: &[u8]) -> Option<Vec<(&str, &[u8])>> {
-    let (count, rest) = number(map)?;
-    let (mut sizes, mut parts) = rest.split_at_checked(count.checked_mul(SIZES)?)?;
-    let mut part = |size| {
-        let (part, rest) = parts.split_at_checked(size)?;
+/// The headers of a map; `None` for what is no map.
+pub(crate) fn pairs(map: &[u8]) -> Option<Vec<Header<'_>>> {
+    let (count, rest) = map.split_first_chunk()?;
+    let (sizes, mut parts) = rest.split_at_checked(size(*count).checked_mul(SIZES)?)?;
+    let (sizes, _) = sizes.as_chunks().0.as_chunks();
+    let mut headers = Vec::with_capacity(sizes.len());
+    for [name, value] in sizes {
+        let (name, rest) = parts.split_at_checked(size(*name))?;
+        let (value, rest) = rest.split_first()?.1.split_at_checked(size(*value))?;
         parts = rest.split_first()?.1;
-        Some(part)
-    };
-    let mut headers = Vec::with_capacity(count);
-    while !sizes.is_empty() {
-        let (name, rest) = number(sizes)?;
-        let (value, rest) = number(rest)?;
-        sizes = rest;
-        headers.push((str::from_utf8(part(name)?).ok()?, part(value)?));
+        headers.push((name, value));
     }
     Some(headers)
 }
 
-fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    Some((usize::try_from(u32::from_le_bytes(*number)).ok()?, rest))
+/// As the ABI writes it; memory has no more bytes.
+fn size(bytes: [u8; 4]) -> usize {
+    u32::from_le_bytes(bytes) as usize
 }
 
 /// Headers as the ABI writes maps: how many there are, the sizes of each, and all with a zero byte behind each part.

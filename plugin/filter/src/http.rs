@@ -164,8 +164,7 @@ fn resume(exchange: &RefCell<Exchange>) {
 
 /// Sends a callout; gives the host's number for it.
 pub(crate) fn dispatch(callout: &Callout) -> Option<u32> {
-    let headers = callout.headers().collect();
-    hostcalls::dispatch_http_call(callout.cluster(), headers, None, Vec::new(), callout.timeout).ok()
+    hostcalls::dispatch_http_call(callout.cluster(), callout.headers(), None, Vec::new(), callout.timeout).ok()
 }
 
 /// Changes the request, which is held until then, as its permit says. One that is half changed is not allowed any more.

@@ -5,7 +5,12 @@ mod breaker;
 mod common;
 mod retry;
 
-use std::{borrow::Cow, fmt, iter, rc::Rc, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt, iter,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -27,7 +32,7 @@ pub(crate) use retry::Retry;
 pub(crate) struct Upstream {
     /// Where it is asked, in this order; there is one at least.
     pub(crate) endpoints: Vec<Rc<Endpoint>>,
-    pub(crate) token_header: String,
+    pub(crate) token_header: Rc<str>,
     pub(crate) forward: Forward,
     pub(crate) persistence: Persistence,
 }
@@ -48,12 +53,7 @@ pub(crate) const AUTHORIZATION: &str = "authorization";
 impl Upstream {
     /// The question about `token`, which came with `request`; `path` is the request's where it is told without a token.
     #[inline(never)]
-    pub(crate) fn question<'a>(
-        &self,
-        token: &'a Token<'a>,
-        request: Request<'_>,
-        path: Option<&[u8]>,
-    ) -> Result<Question<'a>, Denial> {
+    pub(crate) fn question(&self, token: Token, request: Request<'_>, path: Option<&[u8]>) -> Result<Question, Denial> {
         let mut told = Vec::new();
         let Forward { method, path: tells_path, host, headers: names } = &self.forward;
         let mut tell = |name: Cow<'static, str>, value: &[u8]| {
@@ -75,19 +75,7 @@ impl Upstream {
         for name in names {
             request.values(name).try_for_each(|value| tell(name.clone().into(), value))?;
         }
-        Ok(Question { token, told })
-    }
-
-    /// What a question is put with, wherever that is.
-    pub(crate) fn wording(&self, question: Question<'_>) -> Wording {
-        let Question { token, told } = question;
-        let (name, credentials) = match self.token_header.as_str() {
-            AUTHORIZATION => (AUTHORIZATION.into(), ["Bearer ", token.text()].concat()),
-            name => (name.to_owned().into(), token.text().to_owned()),
-        };
-        let mut headers = vec![(name, credentials.into()), ("content-length".into(), "0".into())];
-        headers.extend(told);
-        Wording(headers)
+        Ok(Question { token, token_header: Rc::clone(&self.token_header), told })
     }
 
     /// How long a request's callouts may take together.
@@ -99,23 +87,34 @@ impl Upstream {
     }
 
     /// Puts a question to an endpoint; `None` where there is no such endpoint.
-    pub(crate) fn ask(&self, wording: Wording, endpoint: usize, timeout: Duration) -> Option<Callout> {
+    pub(crate) fn ask(&self, question: Question, endpoint: usize, timeout: Duration) -> Option<Callout> {
         let endpoint = Rc::clone(self.endpoints.get(endpoint)?);
-        Some(Callout { endpoint, method: "POST", fields: wording.0, timeout })
+        Some(Callout { endpoint, message: Message::Question(question), timeout })
     }
 }
 
 /// All that the service gets to know of a request.
-pub(crate) struct Question<'a> {
-    token: &'a Token<'a>,
+///
+/// Holds what the client has sent: not to be logged.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    token: Token,
+    /// The name of the header that the token is sent in.
+    token_header: Rc<str>,
     told: Vec<Header>,
 }
 
-impl Question<'_> {
+impl Question {
+    /// When what is asked about expires; `None` where it never does.
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        self.token.expires()
+    }
+
     /// Of all of it.
     pub(crate) fn fingerprint(&self, fingerprints: &Fingerprints) -> Fingerprint {
         let told = self.told.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
-        fingerprints.of(&mut iter::once(self.token.fingerprint().as_slice()).chain(told))
+        let token = self.token.fingerprint().to_ne_bytes();
+        fingerprints.of(&mut iter::once(token.as_slice()).chain(told))
     }
 
     /// Likewise, for who does not share a key.
@@ -130,15 +129,9 @@ impl Question<'_> {
     }
 }
 
-/// The headers of a question.
-///
-/// Holds the client's token: not to be logged.
-#[derive(Clone)]
-pub(crate) struct Wording(Vec<Header>);
-
-impl fmt::Debug for Wording {
+impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wording").finish_non_exhaustive()
+        f.debug_struct("Question").finish_non_exhaustive()
     }
 }
 
@@ -151,11 +144,18 @@ pub(crate) type Header = (Cow<'static, str>, Cow<'static, str>);
 #[derive(Clone, PartialEq, Eq)]
 pub struct Callout {
     pub(crate) endpoint: Rc<Endpoint>,
-    pub(crate) method: &'static str,
-    /// Headers but for the pseudo-headers.
-    pub(crate) fields: Vec<Header>,
+    pub(crate) message: Message,
     /// How long to wait for the whole reply.
     pub timeout: Duration,
+}
+
+/// What a callout says, wherever it is sent.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// A POST about a request.
+    Question(Question),
+    /// A GET with these headers.
+    Fetch(Vec<Header>),
 }
 
 impl Callout {
@@ -166,10 +166,21 @@ impl Callout {
     }
 
     /// Headers, names in lower case, pseudo-headers first.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&str, &str)> {
         let Endpoint { authority, path, .. } = &*self.endpoint;
-        let pseudo = [(":method", self.method), (":path", path.as_str()), (":authority", authority.as_str())];
-        pseudo.into_iter().chain(self.fields.iter().map(|(name, value)| (&**name, &**value)))
+        let (method, fields) = match &self.message {
+            Message::Question(Question { told, .. }) => ("POST", told),
+            Message::Fetch(fields) => ("GET", fields),
+        };
+        let mut headers = Vec::with_capacity(5 + fields.len());
+        headers.extend([(":method", method), (":path", path), (":authority", authority)]);
+        if let Message::Question(Question { token, token_header, .. }) = &self.message {
+            let value = if &**token_header == AUTHORIZATION { token.credentials() } else { token.text() };
+            headers.extend([(&**token_header, value), ("content-length", "0")]);
+        }
+        headers.extend(fields.iter().map(|(name, value)| (&**name, &**value)));
+        headers
     }
 }
 

@@ -87,7 +87,7 @@ impl Decisions {
         digest: impl FnOnce() -> Digest,
         now: SystemTime,
     ) -> Option<Result<PermitReason, Denial>> {
-        let known = self.kept.get(&asked.question).filter(|kept| kept.counts(now));
+        let known = self.kept.get(asked.question).filter(|kept| kept.counts(now));
         let kept = match known {
             Some(kept) => kept,
             None => {
@@ -113,7 +113,7 @@ impl Decisions {
     /// Whether the last word was an allow, and so lately that it counts where nobody can be asked.
     pub(crate) fn has_allowed(&mut self, asked: &Keepable, now: SystemTime) -> bool {
         let Some(stale) = self.limits.stale else { return false };
-        let (own, other) = (self.kept.get(&asked.question), self.heard_elsewhere(asked));
+        let (own, other) = (self.kept.get(asked.question), self.heard_elsewhere(asked));
         let last = match (own, other) {
             (Some(own), Some(other)) if own.from < other.from => other,
             (Some(last), _) | (None, Some(last)) => last,
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn asked(question: u8) -> Keepable {
-        Keepable { question: [question; 16], elsewhere: None, expires: None }
+        Keepable { question: question.into(), elsewhere: None, expires: None }
     }
 
     fn decisions() -> Decisions {

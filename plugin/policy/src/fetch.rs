@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use crate::{Callout, endpoint::Endpoint, jwk, revocation};
+use crate::{Callout, callout::Message, endpoint::Endpoint, jwk, revocation};
 
 /// Something to be fetched now; the reply goes to [`crate::Engine::handle_fetch_reply`].
 #[derive(Debug, PartialEq, Eq)]
@@ -45,8 +45,11 @@ pub struct FetchReply<'a> {
 }
 
 impl Endpoint {
-    /// Asks for what there is, in one of these media types (RFC 9110, section 12.5.1).
-    pub(crate) fn get(self: Rc<Self>, accept: &'static str, timeout: Duration) -> Callout {
-        Callout { endpoint: self, method: "GET", fields: vec![("accept".into(), accept.into())], timeout }
+    /// Asks for what there is, in one of these media types (RFC 9110, section 12.5.1), unless it still has this `etag`
+    /// (section 13.1.2).
+    pub(crate) fn get(self: Rc<Self>, accept: &'static str, etag: Option<String>, timeout: Duration) -> Callout {
+        let mut fields = vec![("accept".into(), accept.into())];
+        fields.extend(etag.map(|etag| ("if-none-match".into(), etag.into())));
+        Callout { endpoint: self, message: Message::Fetch(fields), timeout }
     }
 }

@@ -98,7 +98,7 @@ impl Verifier {
     #[inline(never)]
     pub(crate) fn verify(
         &mut self,
-        token: &Token<'_>,
+        token: &Token,
         request: Request<'_>,
         now: SystemTime,
         reports: &mut Reports,
@@ -130,7 +130,7 @@ impl Verifier {
                 self.failures.count(&source, now);
                 return Err(Denial::InvalidSignature.into());
             };
-            self.verified.insert(*token.fingerprint(), place, *key.thumbprint());
+            self.verified.insert(token.fingerprint(), place, *key.thumbprint());
         }
         Ok(issuer.check_claims(token, now)?)
     }
@@ -208,7 +208,7 @@ impl Keys {
 
 impl Issuer {
     /// What the issuer's tokens must state (RFC 7519, section 4.1). These claims are as trusted as the issuer.
-    fn check_claims(&self, token: &Token<'_>, now: SystemTime) -> Result<(), Denial> {
+    fn check_claims(&self, token: &Token, now: SystemTime) -> Result<(), Denial> {
         token.check_time(now, self.clock_skew)?;
         token.check_issued(now, self.clock_skew)?;
         if !token.audiences().any(|audience| self.audiences.iter().any(|known| known == audience)) {

@@ -51,5 +51,5 @@ pub use gwauthz_jose::{Json, NotAnObject, Object, jwk, jws};
 pub use metric::{Metric, MetricKind};
 pub use permit::{HeaderMutation, Permit, PermitReason};
 pub use report::Report;
-pub use request::Request;
+pub use request::{Header, Request};
 pub use shared_data::SharedData;

@@ -2,7 +2,7 @@
 
 use crate::fingerprint::Fingerprint;
 
-/// What is known by a fingerprint, in buckets by its first bytes; in a bucket, what was not used for longest goes first.
+/// What is known by a fingerprint, in buckets by its last bits; in a bucket, what was not used for longest goes first.
 #[derive(Debug)]
 pub(crate) struct Recent<T, const BUCKETS: usize = 2048> {
     /// Each with what was used last in front; none before there is something to know.
@@ -19,9 +19,9 @@ impl<T, const BUCKETS: usize> Default for Recent<T, BUCKETS> {
 }
 
 impl<T: Clone, const BUCKETS: usize> Recent<T, BUCKETS> {
-    pub(crate) fn get(&mut self, fingerprint: &Fingerprint) -> Option<T> {
+    pub(crate) fn get(&mut self, fingerprint: Fingerprint) -> Option<T> {
         let bucket = self.buckets.get_mut(place(fingerprint, BUCKETS))?;
-        let position = bucket.iter().position(|(known, _)| known == fingerprint)?;
+        let position = bucket.iter().position(|(known, _)| *known == fingerprint)?;
         bucket.get_mut(..=position)?.rotate_right(1);
         bucket.first().map(|(_, known)| known.clone())
     }
@@ -30,7 +30,7 @@ impl<T: Clone, const BUCKETS: usize> Recent<T, BUCKETS> {
         if self.buckets.is_empty() {
             self.buckets.resize_with(BUCKETS, Vec::new);
         }
-        let Some(bucket) = self.buckets.get_mut(place(&fingerprint, BUCKETS)) else { return };
+        let Some(bucket) = self.buckets.get_mut(place(fingerprint, BUCKETS)) else { return };
         bucket.retain(|(known, _)| *known != fingerprint);
         bucket.truncate(WAYS - 1);
         bucket.insert(0, (fingerprint, known));
@@ -44,9 +44,8 @@ impl<T: Clone, const BUCKETS: usize> Recent<T, BUCKETS> {
     }
 }
 
-fn place(fingerprint: &Fingerprint, buckets: usize) -> usize {
-    let [first, second, ..] = *fingerprint;
-    usize::from(u16::from_be_bytes([first, second])) % buckets
+fn place(fingerprint: Fingerprint, buckets: usize) -> usize {
+    fingerprint as usize % buckets
 }
 
 #[cfg(test)]
@@ -57,9 +56,7 @@ mod tests {
     const BUCKETS: usize = 32;
 
     fn fingerprint(number: usize) -> Fingerprint {
-        let mut fingerprint = [0; 16];
-        fingerprint[..8].copy_from_slice(&number.to_le_bytes());
-        fingerprint
+        u128::try_from(number).unwrap()
     }
 
     #[test]
@@ -67,12 +64,12 @@ mod tests {
         let mut recent = Recent::<_, BUCKETS>::default();
         for number in 0..16 * BUCKETS {
             recent.insert(fingerprint(number), number);
-            assert_eq!(recent.get(&fingerprint(0)), Some(0), "{number}");
+            assert_eq!(recent.get(fingerprint(0)), Some(0), "{number}");
         }
         assert!(recent.buckets.iter().all(|bucket| bucket.len() <= WAYS));
         let same_place =
-            (1..).map(fingerprint).find(|other| place(other, BUCKETS) == place(&fingerprint(0), BUCKETS)).unwrap();
-        assert_eq!(recent.get(&same_place), None);
+            (1..).map(fingerprint).find(|other| place(*other, BUCKETS) == place(fingerprint(0), BUCKETS)).unwrap();
+        assert_eq!(recent.get(same_place), None);
     }
 
     #[test]
@@ -80,8 +77,8 @@ mod tests {
         let mut recent = Recent::<_, BUCKETS>::default();
         recent.insert(fingerprint(1), 1);
         recent.insert(fingerprint(1), 2);
-        assert_eq!(recent.get(&fingerprint(1)), Some(2));
+        assert_eq!(recent.get(fingerprint(1)), Some(2));
         recent.keep(|known| *known != 2);
-        assert_eq!(recent.get(&fingerprint(1)), None);
+        assert_eq!(recent.get(fingerprint(1)), None);
     }
 }

@@ -1,23 +1,28 @@
 //! A request as the gateway shows it: borrowed bytes.
 
+use std::slice;
+
+/// The name and the value of a header.
+pub type Header<'a> = (&'a [u8], &'a [u8]);
+
 /// The headers of a request, pseudo-headers included, and who sent it.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    headers: &'a [(&'a str, &'a [u8])],
+    headers: &'a [Header<'a>],
     source: Option<&'a dyn Fn() -> Vec<u8>>,
 }
 
 impl<'a> Request<'a> {
     /// A request with these headers, in the order in which they arrived, duplicates included.
     #[must_use]
-    pub fn new(headers: &'a [(&'a str, &'a [u8])]) -> Self {
+    pub fn new(headers: &'a [Header<'a>]) -> Self {
         Self { headers, source: None }
     }
 
     /// Headers of one's own, as [`Self::new`] takes them.
     #[must_use]
-    pub fn borrowed(headers: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
-        headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
+    pub fn borrowed<N: AsRef<[u8]>>(headers: &[(N, Vec<u8>)]) -> Vec<Header<'_>> {
+        headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())).collect()
     }
 
     /// The same request, from the client at this address, of which few decisions need to know.
@@ -27,8 +32,8 @@ impl<'a> Request<'a> {
     }
 
     /// A copy of its headers.
-    pub(crate) fn headers(self) -> Vec<(String, Vec<u8>)> {
-        self.headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
+    pub(crate) fn headers(self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
     }
 
     /// The address of the client, in whatever form; nothing where nobody knows it.
@@ -37,14 +42,19 @@ impl<'a> Request<'a> {
     }
 
     /// Every value of the header `name`; names are compared without regard to case (RFC 9110, section 5.1).
-    pub(crate) fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    pub(crate) fn values<'n>(self, name: &'n str) -> Values<'a, 'n> {
+        Values { headers: self.headers.iter(), name: name.as_bytes() }
     }
 
     /// The value of a header that stands there once; `None` too where it stands there twice.
     pub(crate) fn only(self, name: &str) -> Option<&'a [u8]> {
-        let mut values = self.values(name);
-        values.next().filter(|_| values.next().is_none())
+        let mut only = None;
+        for value in self.values(name) {
+            if only.replace(value).is_some() {
+                return None;
+            }
+        }
+        only
     }
 
     /// Whether there is a header that can be taken for this one.
@@ -54,9 +64,9 @@ impl<'a> Request<'a> {
 
     /// The names of headers that can be taken for `name`, as they stand in the request: CGI cannot tell `_` from `-` (RFC
     /// 3875, section 4.1.18).
-    pub(crate) fn alike(self, name: &str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn alike(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let names = self.headers.iter().map(|(key, _)| *key);
-        names.filter(move |key| is_alike(key, name))
+        names.filter(move |key| is_alike(key, name.as_bytes()))
     }
 
     /// Whether the client speaks gRPC, as Envoy tells: by `application/grpc` or what begins with that and `+`.
@@ -71,10 +81,36 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The values of one header.
+pub(crate) struct Values<'a, 'n> {
+    headers: slice::Iter<'a, Header<'a>>,
+    name: &'n [u8],
+}
+
+impl<'a> Iterator for Values<'a, '_> {
+    type Item = &'a [u8];
+
+    /// Each request looks through its headers several times: without adapters, whose closures are calls.
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        for (name, value) in self.headers.by_ref() {
+            if name.len() == self.name.len() && is_same(name, self.name) {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+/// Whether two names of the same length are one but for their case. Gateways write them in lower case.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.iter().zip(other).all(|(one, other)| one == other || one.eq_ignore_ascii_case(other))
+}
+
 /// Whether two names of headers are the same but for their case, and for `_` and `-`.
-pub(crate) fn is_alike(one: &str, other: &str) -> bool {
+pub(crate) fn is_alike(one: &[u8], other: &[u8]) -> bool {
     let same = |(one, other): (u8, u8)| {
         one.eq_ignore_ascii_case(&other) || matches!((one, other), (b'_', b'-') | (b'-', b'_'))
     };
-    one.len() == other.len() && one.bytes().zip(other.bytes()).all(same)
+    one.len() == other.len() && one.iter().copied().zip(other.iter().copied()).all(same)
 }

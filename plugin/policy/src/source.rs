@@ -27,7 +27,7 @@ pub(crate) struct Found<'s, 'r> {
 pub(crate) fn find<'s, 'r>(request: Request<'r>, sources: &'s [TokenSource]) -> Result<Found<'s, 'r>, Denial> {
     let mut found: Option<Found<'s, 'r>> = None;
     for source in sources {
-        source.each(request, |text| match found.replace(Found { source, text: text? }) {
+        source.each(request, &mut |text| match found.replace(Found { source, text: text? }) {
             Some(other) if other.source == source => Err(Denial::MultipleAuthorizations),
             Some(_) => Err(Denial::MultipleTokens),
             None => Ok(()),
@@ -60,7 +60,7 @@ impl TokenSource {
     fn each<'r>(
         &self,
         request: Request<'r>,
-        take: impl FnMut(Result<&'r [u8], Denial>) -> Result<(), Denial>,
+        take: &mut dyn FnMut(Result<&'r [u8], Denial>) -> Result<(), Denial>,
     ) -> Result<(), Denial> {
         match self {
             Self::Header { name, scheme: Some(scheme) } => request

@@ -6,32 +6,39 @@
 mod reader;
 
 use std::{
-    fmt,
+    fmt, iter,
     rc::Rc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use gwauthz_jose::base64url;
 
-use crate::{Denial, Json, Object, fingerprint::Fingerprint};
+use crate::{
+    Denial, Json, Object,
+    fingerprint::{Fingerprint, Fingerprints},
+};
 
 pub(crate) use reader::TokenReader;
 
 /// A token of the right form; its signature has not been verified.
-pub(crate) struct Token<'a> {
-    text: &'a str,
-    fingerprint: Fingerprint,
-    content: Rc<Content>,
-}
+///
+/// As secret as what it gives access to: not to be logged.
+#[derive(Clone)]
+pub(crate) struct Token(Rc<Content>);
 
-/// What a token says.
 struct Content {
+    /// As they stand behind `Authorization:` (RFC 6750, section 2.1): the scheme, and the token.
+    credentials: String,
+    fingerprint: Fingerprint,
     header: Object,
     claims: Object,
+    has_identifier: bool,
     expires: NumericDate,
     starts: NumericDate,
     issued: NumericDate,
 }
+
+const SCHEME: &str = "Bearer ";
 
 /// Seconds since the epoch, with a fraction if need be (RFC 7519, section 2); `None` where the token does not say.
 type NumericDate = Result<Option<f64>, Denial>;
@@ -44,9 +51,9 @@ fn numeric_date(claims: &Object, claim: &str) -> NumericDate {
     }
 }
 
-impl Content {
-    /// Of a signed JWS in compact form (RFC 7515, section 7.1) over a claims set; `None` for anything else.
-    fn parse(text: &str) -> Option<Self> {
+impl Token {
+    /// Reads a signed JWS in compact form (RFC 7515, section 7.1) over a claims set; `None` for anything else.
+    fn parse(text: &str, fingerprints: &Fingerprints) -> Option<Self> {
         let mut segments = text.split('.');
         let (header, payload, signature) = (segments.next()?, segments.next()?, segments.next()?);
         if segments.next().is_some() || base64url::decode(signature)?.is_empty() {
@@ -55,37 +62,34 @@ impl Content {
         let (header, claims) = (object(header)?, object(payload)?);
         let signed = matches!(header.get("alg"), Some(Json::String(alg)) if !alg.is_empty() && !alg.eq_ignore_ascii_case("none"));
         let [expires, starts, issued] = ["exp", "nbf", "iat"].map(|claim| numeric_date(&claims, claim));
-        signed.then_some(Self { header, claims, expires, starts, issued })
+        let has_identifier = matches!(claims.get("jti"), Some(Json::String(id)) if !id.is_empty());
+        signed.then(|| {
+            let fingerprint = fingerprints.of(&mut iter::once(text.as_bytes()));
+            let credentials = [SCHEME, text].concat();
+            Self(Rc::new(Content { credentials, fingerprint, header, claims, has_identifier, expires, starts, issued }))
+        })
     }
 
     /// How much memory it takes, in bytes.
     fn size(&self) -> usize {
-        size_of::<Self>() + self.header.heap_size() + self.claims.heap_size()
+        let Content { credentials, header, claims, .. } = &*self.0;
+        size_of::<Content>() + credentials.capacity() + header.heap_size() + claims.heap_size()
     }
-}
 
-/// It holds claims: not to be logged.
-impl fmt::Debug for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Content").finish_non_exhaustive()
-    }
-}
-
-impl<'a> Token<'a> {
     /// The JOSE header.
     pub(crate) fn header(&self) -> &Object {
-        &self.content.header
+        &self.0.header
     }
 
     /// What is signed (RFC 7515, section 5.2), and the signature.
-    pub(crate) fn signed(&self) -> (&'a [u8], Vec<u8>) {
-        let (signed, signature) = self.text.rsplit_once('.').unwrap_or_default();
+    pub(crate) fn signed(&self) -> (&[u8], Vec<u8>) {
+        let (signed, signature) = self.text().rsplit_once('.').unwrap_or_default();
         (signed.as_bytes(), base64url::decode(signature).unwrap_or_default())
     }
 
     /// Of the whole token.
-    pub(crate) fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.0.fingerprint
     }
 
     /// A claim that is a string.
@@ -116,18 +120,18 @@ impl<'a> Token<'a> {
 
     /// When it expires; `None` where it does not say, or never does.
     pub(crate) fn expires(&self) -> Option<SystemTime> {
-        let seconds = self.content.expires.ok().flatten()?;
+        let seconds = self.0.expires.ok().flatten()?;
         UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
     }
 
     /// Seconds from `iat` to `exp`; `None` where one of them is missing.
     pub(crate) fn lifetime(&self) -> Result<Option<f64>, Denial> {
-        Ok(self.content.expires?.zip(self.content.issued?).map(|(expires, issued)| expires - issued))
+        Ok(self.0.expires?.zip(self.0.issued?).map(|(expires, issued)| expires - issued))
     }
 
     /// Refuses a token without an identifier, which the authorization service has to have.
     pub(crate) fn check_identifier(&self) -> Result<(), Denial> {
-        if self.text_claim("jti").is_some_and(|id| !id.is_empty()) { Ok(()) } else { Err(Denial::MalformedToken) }
+        if self.0.has_identifier { Ok(()) } else { Err(Denial::MalformedToken) }
     }
 
     /// Refuses a token outside its time (RFC 7519, sections 4.1.4 and 4.1.5), where it states one.
@@ -136,10 +140,10 @@ impl<'a> Token<'a> {
     pub(crate) fn check_time(&self, now: SystemTime, skew: Duration) -> Result<(), Denial> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let skew = skew.as_secs_f64();
-        if self.content.expires?.is_some_and(|expires| now >= expires + skew) {
+        if self.0.expires?.is_some_and(|expires| now >= expires + skew) {
             return Err(Denial::ExpiredToken);
         }
-        if self.content.starts?.is_some_and(|starts| now + skew < starts) {
+        if self.0.starts?.is_some_and(|starts| now + skew < starts) {
             return Err(Denial::PrematureToken);
         }
         Ok(())
@@ -148,22 +152,41 @@ impl<'a> Token<'a> {
     /// Refuses a token that is issued in the future (RFC 7519, section 4.1.6), where it states when.
     pub(crate) fn check_issued(&self, now: SystemTime, skew: Duration) -> Result<(), Denial> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default() + skew;
-        match self.content.issued? {
+        match self.0.issued? {
             Some(issued) if now.as_secs_f64() < issued => Err(Denial::PrematureToken),
             _ => Ok(()),
         }
     }
 
     /// The token as it arrived: base64url and dots only.
-    pub(crate) fn text(&self) -> &'a str {
-        self.text
+    pub(crate) fn text(&self) -> &str {
+        self.credentials().get(SCHEME.len()..).unwrap_or_default()
+    }
+
+    /// The token behind its scheme.
+    pub(crate) fn credentials(&self) -> &str {
+        &self.0.credentials
     }
 
     /// What it says; without issuers nobody has verified it before the authorization service does.
     pub(crate) fn claims(&self) -> &Object {
-        &self.content.claims
+        &self.0.claims
     }
 }
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Token {}
 
 /// A base64url-encoded JSON object whose members are unique (RFC 7515, section 4).
 fn object(segment: &str) -> Option<Object> {

@@ -149,7 +149,7 @@ pub(super) fn upstream(top: &Top<'_>, callout: &Reader<'_>, issues: &mut Issues)
     let endpoints = resilience::endpoints(first, top, callout, issues);
     let persistence = resilience::persistence(top.timeout, callout, issues);
     callout.finish(issues);
-    (!endpoints.is_empty()).then_some(Upstream { endpoints, token_header, forward, persistence })
+    (!endpoints.is_empty()).then_some(Upstream { endpoints, token_header: token_header.into(), forward, persistence })
 }
 
 fn headers(json: &Json) -> Result<Vec<String>, Refusal> {

@@ -62,13 +62,13 @@ impl Headers {
         let taken: Vec<_> = RESERVED.into_iter().chain(["cookie"]).chain(of_token).chain(forwarded).collect();
         let set = headers.texts("set", issues, |name, claim| {
             let header = named(name)?.to_ascii_lowercase();
-            if taken.iter().any(|other| is_alike(other, &header)) {
+            if taken.iter().any(|other| is_alike(other.as_bytes(), header.as_bytes())) {
                 return Err(Refusal::not_allowed(name, "a header that nothing else is read from"));
             }
             Ok(FromClaim { header, claim: non_empty(claim)?.to_owned() })
         });
         for (position, FromClaim { header, .. }) in set.iter().enumerate() {
-            if set.iter().skip(position + 1).any(|other| is_alike(&other.header, header)) {
+            if set.iter().skip(position + 1).any(|other| is_alike(other.header.as_bytes(), header.as_bytes())) {
                 headers.refuse("set", Refusal::not_allowed(header, "each header once, be it with `_` or `-`"), issues);
             }
         }

@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn asked(question: u8) -> Keepable {
-        Keepable { question: [question; 16], elsewhere: Some([question; 32]), expires: None }
+        Keepable { question: question.into(), elsewhere: Some([question; 32]), expires: None }
     }
 
     fn get(worker: &mut Decisions, mut asked: Keepable, now: SystemTime) -> Option<Result<PermitReason, Denial>> {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     Callout, CalloutReply, Denial,
-    callout::{Attempts, Health, Next, Question, Upstream, Wording},
+    callout::{Attempts, Health, Next, Question, Upstream},
 };
 
 /// A request's question under way.
@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Asking {
     attempts: Attempts,
     /// `None` where it will not be put again.
-    wording: Option<Wording>,
+    question: Option<Question>,
 }
 
 /// What becomes of a question.
@@ -29,13 +29,13 @@ pub(super) enum Asked {
 impl Asking {
     /// Puts a question.
     pub(super) fn begin(
-        question: Question<'_>,
+        question: Question,
         upstream: &Upstream,
         health: &mut Health,
         now: SystemTime,
     ) -> (Self, Asked) {
         let (attempts, next) = Attempts::begin(&upstream.persistence, health, now);
-        let mut asking = Self { attempts, wording: Some(upstream.wording(question)) };
+        let mut asking = Self { attempts, question: Some(question) };
         let asked = asking.go_on(next, Denial::ServiceUnavailable, upstream);
         (asking, asked)
     }
@@ -63,8 +63,8 @@ impl Asking {
         match next {
             Next::Ask { endpoint, timeout } => {
                 let again = upstream.persistence.may_ask_again(upstream.endpoints.len());
-                let wording = if again { self.wording.clone() } else { self.wording.take() };
-                let callout = wording.and_then(|wording| upstream.ask(wording, endpoint, timeout));
+                let question = if again { self.question.clone() } else { self.question.take() };
+                let callout = question.and_then(|question| upstream.ask(question, endpoint, timeout));
                 callout.map_or(Asked::Unavailable(Denial::ServiceUnavailable), Asked::Callout)
             }
             Next::Wait { until } => Asked::Until(until),

@@ -26,39 +26,39 @@ const MOST: usize = 1024;
 
 impl Coalescing {
     /// Whether a request is to ask; else somebody else does already.
-    pub(super) fn is_to_ask(&mut self, question: &Fingerprint, stream: u32) -> bool {
-        let asking = self.asking.iter().find(|(of, _)| of == question).map(|(_, asking)| *asking);
+    pub(super) fn is_to_ask(&mut self, question: Fingerprint, stream: u32) -> bool {
+        let asking = self.asking.iter().find(|(of, _)| *of == question).map(|(_, asking)| *asking);
         if asking.is_none() && self.asking.len() < MOST {
-            self.asking.push((*question, stream));
+            self.asking.push((question, stream));
         }
         asking.is_none_or(|asking| asking == stream)
     }
 
     /// A request has heard what came of its question: who waits for that hears it too.
-    pub(super) fn tell(&mut self, question: &Fingerprint, stream: u32, word: Word, waiting: &mut Waiting) {
+    pub(super) fn tell(&mut self, question: Fingerprint, stream: u32, word: Word, waiting: &mut Waiting) {
         if let Some(place) = self.place(question, stream) {
             self.asking.swap_remove(place);
-            self.told.extend(waiting.wake_for(question).into_iter().map(|stream| (stream, *question, word)));
+            self.told.extend(waiting.wake_for(question).into_iter().map(|stream| (stream, question, word)));
         }
     }
 
     /// A request is done with its question. If it has not told what came of it, the first who waits for that asks.
-    pub(super) fn leave(&mut self, question: &Fingerprint, stream: u32, waiting: &mut Waiting) {
+    pub(super) fn leave(&mut self, question: Fingerprint, stream: u32, waiting: &mut Waiting) {
         self.hear(question, stream);
         if let Some(place) = self.place(question, stream) {
             self.asking.swap_remove(place);
-            self.asking.extend(waiting.wake_first_for(question).map(|next| (*question, next)));
+            self.asking.extend(waiting.wake_first_for(question).map(|next| (question, next)));
         }
     }
 
     /// Where it stands that a request asks a question.
-    fn place(&self, question: &Fingerprint, stream: u32) -> Option<usize> {
-        self.asking.iter().position(|(of, asking)| *asking == stream && of == question)
+    fn place(&self, question: Fingerprint, stream: u32) -> Option<usize> {
+        self.asking.iter().position(|(of, asking)| *asking == stream && *of == question)
     }
 
     /// What a request is told, once.
-    pub(super) fn hear(&mut self, question: &Fingerprint, stream: u32) -> Option<Word> {
-        let place = self.told.iter().position(|(told, of, _)| *told == stream && of == question)?;
+    pub(super) fn hear(&mut self, question: Fingerprint, stream: u32) -> Option<Word> {
+        let place = self.told.iter().position(|(told, of, _)| *told == stream && *of == question)?;
         Some(self.told.swap_remove(place).2)
     }
 }

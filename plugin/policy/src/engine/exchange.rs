@@ -267,11 +267,10 @@ impl Exchange {
         };
         token.check_identifier()?;
         let path = self.mutations.iter().find_map(HeaderMutation::path);
-        let question = upstream.question(&token, request, path)?;
+        let question = upstream.question(token, request, path)?;
         // What may be revoked does not pass because nobody can tell.
         self.on_error = if verdict.is_some() { OnError::Deny } else { on_error };
-        let expires = token.expires();
-        Ok(self.ask(engine, question, expires, now)?)
+        Ok(self.ask(engine, question, now)?)
     }
 
     /// Waits for what may take an obstacle away, unless the request has waited for long enough.
@@ -297,7 +296,7 @@ impl Exchange {
     }
 
     /// What is known of the token's revocation: that it is clear, or that the service is to be asked.
-    fn verdict(&self, revocations: &SnapshotState, token: &Token<'_>, now: SystemTime) -> Result<Verdict, Obstacle> {
+    fn verdict(&self, revocations: &SnapshotState, token: &Token, now: SystemTime) -> Result<Verdict, Obstacle> {
         let has_waited = self.deadline.is_some_and(|deadline| now >= deadline);
         if revocations.snapshot().is_none() && !has_waited {
             return Err(Obstacle::Passing(Denial::RevocationsUnavailable));

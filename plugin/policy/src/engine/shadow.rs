@@ -25,7 +25,7 @@ struct Shadow {
 /// What a request that waits is decided by later.
 #[derive(Debug, Default)]
 struct Copied {
-    headers: Vec<(String, Vec<u8>)>,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
     source: Vec<u8>,
 }
 

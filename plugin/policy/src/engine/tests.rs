@@ -69,7 +69,7 @@ fn a_token_is_asked_about_with_the_original_callout() {
     };
     assert_eq!(callout.cluster(), "outbound|8080|v1|authz.local");
     assert_eq!(callout.timeout, Duration::from_millis(1500));
-    let sent: Vec<_> = callout.headers().collect();
+    let sent = callout.headers();
     assert_eq!(
         sent,
         [

@@ -55,15 +55,15 @@ impl Waiting {
     }
 
     /// Wakes who waits for a question; gives their numbers.
-    pub(super) fn wake_for(&mut self, question: &Fingerprint) -> Vec<u32> {
+    pub(super) fn wake_for(&mut self, question: Fingerprint) -> Vec<u32> {
         let before = self.woken.len();
-        self.wake(|waiter| waiter.question.as_ref() == Some(question));
+        self.wake(|waiter| waiter.question == Some(question));
         self.woken.get(before..).unwrap_or_default().to_vec()
     }
 
     /// Wakes the first of those who wait for a question.
-    pub(super) fn wake_first_for(&mut self, question: &Fingerprint) -> Option<u32> {
-        let place = self.waiting.iter().position(|waiter| waiter.question.as_ref() == Some(question))?;
+    pub(super) fn wake_first_for(&mut self, question: Fingerprint) -> Option<u32> {
+        let place = self.waiting.iter().position(|waiter| waiter.question == Some(question))?;
         let Waiter { stream, .. } = self.waiting.remove(place);
         self.woken.push(stream);
         Some(stream)

@@ -25,17 +25,17 @@ impl Failures {
 
     /// Whether one from `source` may fail once more.
     pub(crate) fn has_left(&mut self, source: &[u8], now: SystemTime) -> bool {
-        self.in_minute(&self.fingerprints.of(&mut iter::once(source)), minute(now)) < self.allowed
+        self.in_minute(self.fingerprints.of(&mut iter::once(source)), minute(now)) < self.allowed
     }
 
     /// One from `source` has failed.
     pub(crate) fn count(&mut self, source: &[u8], now: SystemTime) {
         let (source, minute) = (self.fingerprints.of(&mut iter::once(source)), minute(now));
-        let failures = self.in_minute(&source, minute).saturating_add(1);
+        let failures = self.in_minute(source, minute).saturating_add(1);
         self.counts.insert(source, (minute, failures));
     }
 
-    fn in_minute(&mut self, source: &Fingerprint, minute: u64) -> u32 {
+    fn in_minute(&mut self, source: Fingerprint, minute: u64) -> u32 {
         self.counts.get(source).filter(|(counted, _)| *counted == minute).map_or(0, |(_, failures)| failures)
     }
 }

@@ -87,7 +87,7 @@ impl RemoteKeys {
         }
         self.fetching = Some(now);
         self.due = Some(now + self.source.refresh);
-        Some(Rc::clone(&self.source.origin).get("application/json", self.source.timeout))
+        Some(Rc::clone(&self.source.origin).get("application/json", None, self.source.timeout))
     }
 
     /// Takes what came back. The last good set stays where it is of no use; then why it is, the first time in a row.

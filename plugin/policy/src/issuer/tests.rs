@@ -78,7 +78,7 @@ impl Gateway {
     fn tick(&mut self, status: &str, body: &str, now: u64) -> usize {
         let fetches = self.engine.handle_tick(at(now));
         for fetch in &fetches {
-            let sent: Vec<_> = fetch.callout.headers().collect();
+            let sent = fetch.callout.headers();
             assert!(sent.starts_with(&[
                 (":method", "GET"),
                 (":path", "/.well-known/jwks.json"),

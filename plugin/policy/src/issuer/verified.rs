@@ -11,7 +11,7 @@ pub(crate) struct VerifiedTokens {
 
 impl VerifiedTokens {
     /// Whether a key that the issuer still has, has verified the token.
-    pub(crate) fn contains(&mut self, token: &Fingerprint, issuer: usize) -> bool {
+    pub(crate) fn contains(&mut self, token: Fingerprint, issuer: usize) -> bool {
         self.by.get(token).is_some_and(|(by, _)| by == issuer)
     }
 
@@ -32,13 +32,13 @@ mod tests {
     #[test]
     fn a_token_counts_for_the_issuer_and_the_key_that_verified_it() {
         let mut tokens = VerifiedTokens::default();
-        let [first, second] = [[1; 16], [2; 16]];
+        let (first, second) = (1, 2);
         tokens.insert(first, 0, [1; 32]);
         tokens.insert(second, 1, [1; 32]);
-        assert!(tokens.contains(&first, 0));
-        assert!(!tokens.contains(&first, 1));
+        assert!(tokens.contains(first, 0));
+        assert!(!tokens.contains(first, 1));
         tokens.keep(0, |key| *key == [2; 32]);
-        assert!(!tokens.contains(&first, 0));
-        assert!(tokens.contains(&second, 1));
+        assert!(!tokens.contains(first, 0));
+        assert!(tokens.contains(second, 1));
     }
 }

@@ -202,9 +202,7 @@ impl SnapshotState {
             etag = kept.etag.clone();
         }
         let endpoint = Rc::new(Endpoint { cluster: cluster.clone(), authority: authority.clone(), path });
-        let mut callout = endpoint.get(accept, *every);
-        callout.fields.extend(etag.map(|etag| ("if-none-match".into(), etag.into())));
-        callout
+        endpoint.get(accept, etag, *every)
     }
 
     #[inline(never)]

@@ -129,7 +129,7 @@ fn jku_x5u_and_an_embedded_jwk_are_never_fetched() {
     let fetches = gateway.tick();
     assert_eq!(fetches.len(), 1);
     assert_eq!(fetches[0].callout.cluster(), "keys");
-    assert!(!fetches[0].callout.headers().any(|(_, value)| value.contains("evil")));
+    assert!(!fetches[0].callout.headers().iter().any(|(_, value)| value.contains("evil")));
 }
 
 const REMOTE: &str = r#"{"bypassPaths":[],"issuers":[{"issuer":"i","audiences":["a"],"jwks":{"cluster":"keys","authority":"keys.local"}}]}"#;

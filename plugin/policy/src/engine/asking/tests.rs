@@ -81,5 +81,5 @@ fn questions_show_no_token() {
     let (mut engine, mut exchange) = (patient(), Exchange::new(7));
     request(&mut engine, &mut exchange, at(0));
     let shown = format!("{exchange:?}");
-    assert!(shown.contains("Wording") && !shown.contains("c2lnbmF0dXJl"), "{shown}");
+    assert!(shown.contains("Question") && !shown.contains("c2lnbmF0dXJl"), "{shown}");
 }

@@ -17,25 +17,19 @@ use crate::{
 use super::Exchange;
 
 impl Exchange {
-    /// Decides by the service's word on a question about a token that expires then.
+    /// Decides by the service's word on a question.
     #[inline(never)]
-    pub(super) fn ask(
-        &mut self,
-        engine: &mut Engine,
-        question: Question<'_>,
-        expires: Option<SystemTime>,
-        now: SystemTime,
-    ) -> Result<Step, Denial> {
+    pub(super) fn ask(&mut self, engine: &mut Engine, question: Question, now: SystemTime) -> Result<Step, Denial> {
         let Engine { config, decisions, coalescing, waiting, health, reports, fingerprints, .. } = engine;
         let Some(upstream) = &config.upstream else { return Err(Denial::ServiceUnavailable) };
         if decisions.is_some() || coalescing.is_some() {
             // Who has waited asks the same as before.
             let mut asked = self.asked_as.unwrap_or_else(|| {
-                let question = question.fingerprint(fingerprints);
-                Keepable { question, elsewhere: None, expires }
+                let expires = question.expires();
+                Keepable { question: question.fingerprint(fingerprints), elsewhere: None, expires }
             });
             self.asked_as = Some(asked);
-            if let Some(word) = coalescing.as_mut().and_then(|others| others.hear(&asked.question, self.stream)) {
+            if let Some(word) = coalescing.as_mut().and_then(|others| others.hear(asked.question, self.stream)) {
                 return self.decide_by(decisions.as_mut(), word, now);
             }
             if let Some(decisions) = decisions {
@@ -51,7 +45,7 @@ impl Exchange {
                 if self.hears_until.is_some_and(|until| until <= now) {
                     return Err(Denial::ServiceUnavailable);
                 }
-                if !others.is_to_ask(&asked.question, self.stream) {
+                if !others.is_to_ask(asked.question, self.stream) {
                     let until = *self.hears_until.get_or_insert_with(|| now + upstream.longest());
                     waiting.add_for(asked.question, self.stream, until);
                     return Ok(Step::Wait);
@@ -103,7 +97,7 @@ impl Exchange {
     /// Nothing more comes of the request: who waits for what it has asked needs somebody else to ask.
     pub(super) fn leave_question(&self, engine: &mut Engine) {
         if let (Some(others), Some(asked)) = (&mut engine.coalescing, self.asked_as) {
-            others.leave(&asked.question, self.stream, &mut engine.waiting);
+            others.leave(asked.question, self.stream, &mut engine.waiting);
         }
     }
 
@@ -123,7 +117,7 @@ impl Exchange {
     /// What came of the question that the request has put.
     fn hear(&mut self, engine: &mut Engine, word: Word, now: SystemTime) -> Result<Step, Denial> {
         if let (Some(others), Some(asked)) = (&mut engine.coalescing, self.asked_as) {
-            others.tell(&asked.question, self.stream, word, &mut engine.waiting);
+            others.tell(asked.question, self.stream, word, &mut engine.waiting);
         }
         self.decide_by(engine.decisions.as_mut(), word, now)
     }

@@ -46,7 +46,7 @@ fn status(status: &'static [u8]) -> Option<FetchReply<'static>> {
 }
 
 fn header(callout: &Callout, name: &str) -> Option<String> {
-    callout.headers().find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
+    callout.headers().into_iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
 }
 
 #[test]

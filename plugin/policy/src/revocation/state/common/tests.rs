@@ -58,7 +58,7 @@ impl Service {
     }
 
     fn reply(&mut self, callout: &Callout, now: u64) -> Vec<u8> {
-        let (_, path) = callout.headers().find(|(name, _)| *name == ":path").unwrap();
+        let (_, path) = callout.headers().into_iter().find(|(name, _)| *name == ":path").unwrap();
         self.asked.push(path.to_string());
         let since = path.split_once("since=").map(|(_, since)| since.parse::<u64>().unwrap());
         let since = since.filter(|since| self.deltas && *since <= self.sequence);
