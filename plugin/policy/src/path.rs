@@ -42,15 +42,21 @@ impl<'a> Path<'a> {
             return Self::Ambiguous;
         }
         let Some(decoded) = decode_unreserved(path) else { return Self::Ambiguous };
-        let mut segments = decoded.split(|byte| *byte == b'/').skip(1).peekable();
-        while let Some(segment) = segments.next() {
-            let last = segments.peek().is_none();
-            if matches!(segment, b"." | b"..") || (segment.is_empty() && !last) {
-                return Self::Ambiguous;
-            }
-        }
-        Self::Plain(decoded)
+        if has_odd_segment(&decoded) { Self::Ambiguous } else { Self::Plain(decoded) }
     }
+}
+
+/// Whether there is a segment `.` or `..`, or an empty one before the last.
+fn has_odd_segment(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let Some((byte, behind)) = rest.split_first() {
+        let is_odd = matches!(behind, [b'/', ..] | [b'.'] | [b'.', b'/', ..] | [b'.', b'.'] | [b'.', b'.', b'/', ..]);
+        if *byte == b'/' && is_odd {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// Decodes percent-encoded unreserved characters (RFC 3986, section 2.3) and writes the other escapes in upper case;

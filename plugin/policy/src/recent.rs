@@ -1,12 +1,10 @@
 //! What was learnt of late, in bounded room.
 
-use crate::fingerprint::Fingerprint;
-
-/// What is known by a fingerprint, in buckets by its last bits; in a bucket, what was not used for longest goes first.
+/// What is known by 128 bits, such as a fingerprint, in buckets; in a bucket, what was not used for longest goes first.
 #[derive(Debug)]
 pub(crate) struct Recent<T, const BUCKETS: usize = 2048> {
     /// Each with what was used last in front; none before there is something to know.
-    buckets: Vec<Vec<(Fingerprint, T)>>,
+    buckets: Vec<Vec<(u128, T)>>,
 }
 
 /// What a bucket holds at most.
@@ -19,21 +17,21 @@ impl<T, const BUCKETS: usize> Default for Recent<T, BUCKETS> {
 }
 
 impl<T: Clone, const BUCKETS: usize> Recent<T, BUCKETS> {
-    pub(crate) fn get(&mut self, fingerprint: Fingerprint) -> Option<T> {
-        let bucket = self.buckets.get_mut(place(fingerprint, BUCKETS))?;
-        let position = bucket.iter().position(|(known, _)| *known == fingerprint)?;
+    pub(crate) fn get(&mut self, name: u128) -> Option<T> {
+        let bucket = self.buckets.get_mut(place(name, BUCKETS))?;
+        let position = bucket.iter().position(|(known, _)| *known == name)?;
         bucket.get_mut(..=position)?.rotate_right(1);
         bucket.first().map(|(_, known)| known.clone())
     }
 
-    pub(crate) fn insert(&mut self, fingerprint: Fingerprint, known: T) {
+    pub(crate) fn insert(&mut self, name: u128, known: T) {
         if self.buckets.is_empty() {
             self.buckets.resize_with(BUCKETS, Vec::new);
         }
-        let Some(bucket) = self.buckets.get_mut(place(fingerprint, BUCKETS)) else { return };
-        bucket.retain(|(known, _)| *known != fingerprint);
+        let Some(bucket) = self.buckets.get_mut(place(name, BUCKETS)) else { return };
+        bucket.retain(|(known, _)| *known != name);
         bucket.truncate(WAYS - 1);
-        bucket.insert(0, (fingerprint, known));
+        bucket.insert(0, (name, known));
     }
 
     /// Forgets all else.
@@ -44,18 +42,19 @@ impl<T: Clone, const BUCKETS: usize> Recent<T, BUCKETS> {
     }
 }
 
-fn place(fingerprint: Fingerprint, buckets: usize) -> usize {
-    fingerprint as usize % buckets
+/// Of a fingerprint any bits would do, of a text all have to count (Fibonacci hashing; Knuth, volume 3, section 6.4).
+fn place(name: u128, buckets: usize) -> usize {
+    let folded = (name >> 64) as u64 ^ name as u64;
+    (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize % buckets
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Recent, WAYS, place};
-    use crate::fingerprint::Fingerprint;
 
     const BUCKETS: usize = 32;
 
-    fn fingerprint(number: usize) -> Fingerprint {
+    fn name(number: usize) -> u128 {
         u128::try_from(number).unwrap()
     }
 
@@ -63,22 +62,21 @@ mod tests {
     fn many_take_bounded_room_and_the_used_ones_stay() {
         let mut recent = Recent::<_, BUCKETS>::default();
         for number in 0..16 * BUCKETS {
-            recent.insert(fingerprint(number), number);
-            assert_eq!(recent.get(fingerprint(0)), Some(0), "{number}");
+            recent.insert(name(number), number);
+            assert_eq!(recent.get(name(0)), Some(0), "{number}");
         }
         assert!(recent.buckets.iter().all(|bucket| bucket.len() <= WAYS));
-        let same_place =
-            (1..).map(fingerprint).find(|other| place(*other, BUCKETS) == place(fingerprint(0), BUCKETS)).unwrap();
+        let same_place = (1..).map(name).find(|other| place(*other, BUCKETS) == place(name(0), BUCKETS)).unwrap();
         assert_eq!(recent.get(same_place), None);
     }
 
     #[test]
     fn what_is_learnt_anew_counts() {
         let mut recent = Recent::<_, BUCKETS>::default();
-        recent.insert(fingerprint(1), 1);
-        recent.insert(fingerprint(1), 2);
-        assert_eq!(recent.get(fingerprint(1)), Some(2));
+        recent.insert(name(1), 1);
+        recent.insert(name(1), 2);
+        assert_eq!(recent.get(name(1)), Some(2));
         recent.keep(|known| *known != 2);
-        assert_eq!(recent.get(fingerprint(1)), None);
+        assert_eq!(recent.get(name(1)), None);
     }
 }
