@@ -36,9 +36,10 @@ impl<'a> Path<'a> {
             None | Some(b"*" | b"") => return Self::Absent,
             Some(target) => target,
         };
-        let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+        let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+        let (path, query) = target.split_at_checked(end).unwrap_or((target, b""));
         // The absolute form and an authority both lack the slash.
-        if path.first() != Some(&b'/') || target.contains(&b'#') {
+        if path.first() != Some(&b'/') || query.contains(&b'#') {
             return Self::Ambiguous;
         }
         let Some(decoded) = decode_unreserved(path) else { return Self::Ambiguous };
@@ -62,10 +63,11 @@ fn has_odd_segment(path: &[u8]) -> bool {
 /// Decodes percent-encoded unreserved characters (RFC 3986, section 2.3) and writes the other escapes in upper case;
 /// `None` where the path holds what readers disagree on.
 fn decode_unreserved(path: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let mut decoded = Cow::Borrowed(path);
-    if path.contains(&b'%') {
-        decoded = Cow::Owned(Vec::with_capacity(path.len()));
+    // As most paths are.
+    if path.iter().all(|byte| *byte != b'%' && is_plain(*byte)) {
+        return Some(Cow::Borrowed(path));
     }
+    let mut decoded = Vec::with_capacity(path.len());
     let mut bytes = path.iter().copied();
     while let Some(byte) = bytes.next() {
         let plain = match byte {
@@ -77,20 +79,22 @@ fn decode_unreserved(path: &[u8]) -> Option<Cow<'_, [u8]>> {
                     b'/' | b'\\' | b';' | b'%' | 0..=0x1f | 0x7f => return None,
                     unreserved if is_unreserved(unreserved) => unreserved,
                     _ => {
-                        decoded.to_mut().extend(format!("%{value:02X}").bytes());
+                        decoded.extend(format!("%{value:02X}").bytes());
                         continue;
                     }
                 }
             }
-            b'\\' | b';' => return None,
-            visible if visible.is_ascii_graphic() => visible,
+            plain if is_plain(plain) => plain,
             _ => return None,
         };
-        if let Cow::Owned(owned) = &mut decoded {
-            owned.push(plain);
-        }
+        decoded.push(plain);
     }
-    Some(decoded)
+    Some(Cow::Owned(decoded))
+}
+
+/// Whether all read a byte of a path alike, and as itself: not so folder separators, path parameters, fragments.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#')
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -102,8 +102,8 @@ impl<'a> Iterator for Values<'a, '_> {
     }
 }
 
-/// Whether two names of the same length are one but for their case. Gateways write them in lower case.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
+/// Whether two names of the same length are one but for their case, which mostly is the same too.
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.iter().zip(other).all(|(one, other)| one == other || one.eq_ignore_ascii_case(other))
 }
 

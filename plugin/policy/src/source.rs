@@ -1,6 +1,6 @@
 //! Where tokens are taken from: `tokens.sources` of the configuration.
 
-use crate::{Denial, HeaderMutation, Request};
+use crate::{Denial, HeaderMutation, Request, request::is_same};
 
 /// A place in a request that a token may stand in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +148,7 @@ fn credentials<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     let (written, rest) = value.split_at_checked(scheme.len())?;
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let token = rest.get(spaces..)?;
-    (written.eq_ignore_ascii_case(scheme.as_bytes()) && spaces > 0 && !token.is_empty()).then_some(token)
+    (is_same(written, scheme.as_bytes()) && spaces > 0 && !token.is_empty()).then_some(token)
 }
 
 /// A token that stands alone.

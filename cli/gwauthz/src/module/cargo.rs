@@ -41,13 +41,13 @@ const PROFILE_SETTINGS: &[&str] =
 const CFGS: &[&str] = &["cpubits=\"32\"", "sha2_backend_soft=\"compact\""];
 
 /// Addresses in as many bytes as they need rather than five are a sixteenth of the module; functions that are copied into
-/// their callers only where they are small, or not much larger and ask for it, and have little on the stack, another
-/// eleventh, at no cost to a request. What V8 takes to compile a function grows faster than that does, and a gateway keeps
+/// their callers only where they are small, be it that they ask for it, and have little on the stack, another eleventh, at
+/// no cost to a request. What V8 takes to compile a function grows faster than that does, and a gateway keeps
 /// the peak: 5 MiB less of it.
 const SIZE_FLAGS: &[&str] = &[
     "-Clink-arg=--compress-relocations",
-    "-Cllvm-args=-inline-threshold=20",
-    "-Cllvm-args=-inlinehint-threshold=80",
+    "-Cllvm-args=-inline-threshold=40",
+    "-Cllvm-args=-inlinehint-threshold=40",
     "-Cllvm-args=-inline-max-stacksize=1024",
 ];
 

@@ -12,8 +12,8 @@ pub(crate) struct TokenReader {
     read: Recent<Token, BUCKETS>,
 }
 
-/// A thousand tokens are kept: with [`LARGEST`], 4 MiB at most.
-const BUCKETS: usize = 256;
+/// Five hundred tokens are kept: with [`LARGEST`], 2 MiB at most.
+const BUCKETS: usize = 128;
 /// The most that one may take, in bytes, to be kept.
 const LARGEST: usize = 4096;
 
