@@ -60,7 +60,7 @@ fuzz_target!(|script: &[u8]| {
             Some(Step::Callout(callout)) => {
                 assert_eq!(fate, Fate::Open, "asked a second time");
                 let is_text = |text: &str| !text.contains(char::is_control);
-                assert_eq!(callout.headers().find(|(_, value)| !is_text(value)), None, "no text");
+                assert_eq!(callout.headers().iter().find(|(_, value)| !is_text(value)), None, "no text");
                 Fate::Asked
             }
             Some(Step::Continue(permit)) => {
