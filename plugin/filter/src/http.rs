@@ -129,10 +129,7 @@ fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) 
     metrics::count(Metric::Callout(reply.result()));
     let mut exchange = exchange.borrow_mut();
     if let Some(took) = exchange.take_callout_time(now) {
-        metrics::record(
-            Metric::CalloutTime,
-            took.as_secs().saturating_mul(1000).saturating_add(took.subsec_millis().into()),
-        );
+        metrics::record(Metric::CalloutTime, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
     let step = exchange.handle_callout_reply(&mut shared.engine(), reply, now);
     shared.tell();
