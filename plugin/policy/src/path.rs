@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::source::split_once;
+
 mod pattern;
 
 pub(crate) use pattern::PathPattern;
@@ -36,8 +38,7 @@ impl<'a> Path<'a> {
             None | Some(b"*" | b"") => return Self::Absent,
             Some(target) => target,
         };
-        let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
-        let (path, query) = target.split_at_checked(end).unwrap_or((target, b""));
+        let (path, query) = split_once(target, b'?').unwrap_or((target, b""));
         // The absolute form and an authority both lack the slash.
         if path.first() != Some(&b'/') || query.contains(&b'#') {
             return Self::Ambiguous;

@@ -27,7 +27,7 @@ pub(crate) struct Found<'s, 'r> {
 pub(crate) fn find<'s, 'r>(request: Request<'r>, sources: &'s [TokenSource]) -> Result<Found<'s, 'r>, Denial> {
     let mut found: Option<Found<'s, 'r>> = None;
     for source in sources {
-        source.each(request, &mut |text| match found.replace(Found { source, text: text? }) {
+        source.each(request, |text| match found.replace(Found { source, text: text? }) {
             Some(other) if other.source == source => Err(Denial::MultipleAuthorizations),
             Some(_) => Err(Denial::MultipleTokens),
             None => Ok(()),
@@ -60,7 +60,7 @@ impl TokenSource {
     fn each<'r>(
         &self,
         request: Request<'r>,
-        take: &mut dyn FnMut(Result<&'r [u8], Denial>) -> Result<(), Denial>,
+        take: impl FnMut(Result<&'r [u8], Denial>) -> Result<(), Denial>,
     ) -> Result<(), Denial> {
         match self {
             Self::Header { name, scheme: Some(scheme) } => request
@@ -177,7 +177,8 @@ fn is_from_here(request: Request<'_>) -> bool {
     !host.is_empty() && named.is_some_and(|named| named.eq_ignore_ascii_case(host))
 }
 
-fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+/// What stands before the first separator, and behind it.
+pub(crate) fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let (before, after) = text.split_at_checked(text.iter().position(|byte| *byte == separator)?)?;
     Some((before, after.get(1..)?))
 }

@@ -42,8 +42,8 @@ const CFGS: &[&str] = &["cpubits=\"32\"", "sha2_backend_soft=\"compact\""];
 
 /// Addresses in as many bytes as they need rather than five are a sixteenth of the module; functions that are copied into
 /// their callers only where they are small, be it that they ask for it, and have little on the stack, another eleventh, at
-/// no cost to a request. What V8 takes to compile a function grows faster than that does, and a gateway keeps
-/// the peak: 5 MiB less of it.
+/// no cost to a request. What V8 takes to compile a function grows faster than that does, and a gateway keeps the peak: 5 MiB
+/// less of it.
 const SIZE_FLAGS: &[&str] = &[
     "-Clink-arg=--compress-relocations",
     "-Cllvm-args=-inline-threshold=40",

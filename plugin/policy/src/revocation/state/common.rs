@@ -172,7 +172,7 @@ impl SnapshotState {
         let (least, was_fresh) = (self.snapshot().map_or(0, Snapshot::sequence), self.fresh(now).is_some());
         let own = self.kept.take();
         let is_copied = self.copy_from(common, known, documents).is_some();
-        // What goes back is of use only where the service has lost its place, as with a reply.
+        // What goes back is of use only where the service has lost its place: it is fresh then, and this worker's is not.
         let is_newer = self.snapshot().is_some_and(|copied| copied.sequence() >= least);
         let is_of_use = is_copied && (is_newer || (!was_fresh && self.fresh(now).is_some()));
         if !is_of_use {
