@@ -229,32 +229,43 @@ impl SnapshotState {
     }
 
     fn take_document(&mut self, mut body: Vec<u8>, now: SystemTime) -> Result<Taken, SnapshotError> {
-        let is_fresh = self.fresh(now).is_some();
-        let document = Document::read(&mut body, self.settings.confirmable)?;
-        match (document, &mut self.kept) {
-            // A replica that lags behind. Once nothing newer has come for `maxStale`, the service has lost its place.
-            (Document::Full(snapshot), Some(kept)) if is_fresh && snapshot.sequence() < kept.snapshot.sequence() => {
-                Err(SnapshotError::Backwards)
-            }
-            (Document::Full(snapshot), kept) => {
+        match Document::read(&mut body, self.settings.confirmable)? {
+            Document::Full(snapshot) => {
                 let as_of = snapshot.issued_at().min(now);
-                *kept = Some(Kept { snapshot, etag: None, as_of });
+                let next = Kept { snapshot, etag: None, as_of };
+                if !self.is_of_use(&next, self.kept.as_ref(), now) {
+                    return Err(SnapshotError::Backwards);
+                }
+                self.kept = Some(next);
                 Ok(Taken { is_whole: true, text: body })
             }
-            (Document::Delta(delta), Some(kept)) => {
+            Document::Delta(delta) => {
+                let kept = self.kept.as_mut().ok_or(SnapshotError::OtherBase)?;
                 kept.snapshot.apply(delta, now)?;
                 kept.as_of = kept.snapshot.issued_at().min(now);
                 Ok(Taken { is_whole: false, text: body })
             }
-            (Document::Delta(_), None) => Err(SnapshotError::OtherBase),
         }
     }
 
-    /// The snapshot, if it is not too old; nor from the future, where the clock has been set back.
+    /// Whether a whole snapshot may take the place of this worker's own.
+    ///
+    /// An earlier one is of a replica that lags behind, or somebody has put it back. It is of use only where the service
+    /// has lost its place: it is fresh then, and this worker's is not.
+    fn is_of_use(&self, next: &Kept, own: Option<&Kept>, now: SystemTime) -> bool {
+        let is_fresh = |kept| self.is_fresh(kept, now);
+        own.is_none_or(|own| next.snapshot.sequence() >= own.snapshot.sequence() || (is_fresh(next) && !is_fresh(own)))
+    }
+
+    /// The snapshot, if it is not too old.
     fn fresh(&self, now: SystemTime) -> Option<&Snapshot> {
-        let kept = self.kept.as_ref()?;
+        self.kept.as_ref().filter(|kept| self.is_fresh(kept, now)).map(|kept| &kept.snapshot)
+    }
+
+    /// Whether it is not too old; nor from the future, where the clock has been set back.
+    fn is_fresh(&self, kept: &Kept, now: SystemTime) -> bool {
         let age = now.duration_since(kept.as_of).unwrap_or_else(|ahead| ahead.duration());
-        (age <= self.settings.max_stale).then_some(&kept.snapshot)
+        age <= self.settings.max_stale
     }
 }
 

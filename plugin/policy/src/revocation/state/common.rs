@@ -25,7 +25,7 @@ use crate::{
     shared_data::{SealedData, from_bytes, nanoseconds, nanoseconds_of, time, to_bytes},
 };
 
-use super::{Kept, Settings, Snapshot, SnapshotState, Taken};
+use super::{Kept, Settings, SnapshotState, Taken};
 
 /// What workers share of a snapshot.
 #[derive(Debug)]
@@ -169,15 +169,12 @@ impl SnapshotState {
         if known.is_some() {
             return self.copy_from(common, known, documents).is_some();
         }
-        let (least, was_fresh) = (self.snapshot().map_or(0, Snapshot::sequence), self.fresh(now).is_some());
         let own = self.kept.take();
         let is_copied = self.copy_from(common, known, documents).is_some();
-        // What goes back is of use only where the service has lost its place: it is fresh then, and this worker's is not.
-        let is_newer = self.snapshot().is_some_and(|copied| copied.sequence() >= least);
-        let is_of_use = is_copied && (is_newer || (!was_fresh && self.fresh(now).is_some()));
-        if !is_of_use {
-            self.kept = own;
-        }
+        // As a whole: its first document may be earlier than this worker's, and the deltas since make up for that.
+        let copied = self.kept.take().filter(|copied| is_copied && self.is_of_use(copied, own.as_ref(), now));
+        let is_of_use = copied.is_some();
+        self.kept = copied.or(own);
         is_of_use
     }
 

@@ -185,6 +185,16 @@ fn a_service_that_has_lost_its_place_is_followed_once_nothing_is_lost_by_it() {
 }
 
 #[test]
+fn a_snapshot_that_is_too_old_gives_way_to_no_earlier_one_that_is_too_old_as_well() {
+    let mut state = state(OnStale::Callout);
+    state.received(ok(&whole(7, 0, "a")), at(0)).unwrap();
+    assert_eq!(state.received(ok(&whole(6, 0, "b")), at(31)).unwrap_err().error, SnapshotError::Backwards);
+    assert_eq!(state.verdict(&claims("a"), at(31)), Verdict::Revoked);
+    assert_eq!(state.received(ok(&whole(7, 0, "b")), at(31)).unwrap_err().error, SnapshotError::Stale);
+    assert_eq!(state.verdict(&claims("a"), at(31)), Verdict::Ask, "the service has taken it back since");
+}
+
+#[test]
 fn an_entity_tag_is_sent_back_only_where_it_can_be() {
     for etag in [&b""[..], b"\"a b\"", b"\"\r\n\"", b"\"\xff\"", &[b'a'; 257]] {
         let mut state = state(OnStale::Deny);
