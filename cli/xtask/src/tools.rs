@@ -22,6 +22,8 @@ const DEBIAN: [&str; 3] = ["docker-registry", "cosign", "oras"];
 const SUITE: Suite = Suite::Named("trixie");
 /// wrk and the libraries that a machine may not have.
 const WRK: [&str; 3] = ["wrk", "libluajit-5.1-2", "libluajit-5.1-common"];
+/// Counts instructions.
+const VALGRIND: &str = "valgrind";
 /// The compiler of the AssemblyScript fixture: its package, and its own program in it.
 const ASSEMBLYSCRIPT: &str = "node_modules/assemblyscript/bin/asc";
 const CARGO_DENY: &str = "0.20.2";
@@ -74,7 +76,7 @@ pub(crate) fn bring(steps: &mut Steps) -> Result<Tools, Failed> {
     })
 }
 
-/// Envoy and wrk, for the benches of a gateway; gives the folder of the programs.
+/// Envoy, wrk and valgrind, for the benches of a gateway; gives the folder of the programs.
 ///
 /// # Errors
 /// Where one of them cannot be had.
@@ -88,6 +90,9 @@ pub(crate) fn for_benches(steps: &mut Steps) -> Result<PathBuf, Failed> {
         }
         if !bin.join("wrk").exists() {
             wrk(&home, &bin.join("wrk"))?;
+        }
+        if !bin.join("vgdb").exists() {
+            valgrind(&home, &bin)?;
         }
         Ok(bin)
     })
@@ -137,17 +142,29 @@ fn envoy(home: &Path) -> Result<PathBuf, Failed> {
     Ok(venv.join("bin/envoy"))
 }
 
-/// Debian's wrk at `program`, as a script that has it find its libraries.
+/// Debian's wrk at `program`, which has to find its libraries.
 fn wrk(home: &Path, program: &Path) -> Result<(), Failed> {
     let unpacked = apt::unpack(&home.join("wrk"), Suite::Own, &WRK)?;
-    let wrk = unpacked.join("usr/bin/wrk");
     let libraries = unpacked.join("usr/lib");
     let listing = fs::read_dir(&libraries).map_err(|source| Failed::Io { doing: "list", path: libraries, source })?;
     // Of the machine's architecture: the only folder with them.
     let folders: Vec<_> = listing.filter_map(|entry| Some(entry.ok()?.path().display().to_string())).collect();
-    let script = format!("#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n", folders.join(":"), wrk.display());
-    let written = fs::write(program, script).and_then(|()| fs::set_permissions(program, Permissions::from_mode(0o755)));
-    written.map_err(|source| Failed::Io { doing: "write", path: program.to_owned(), source })
+    script(program, "LD_LIBRARY_PATH", &folders.join(":"), &unpacked.join("usr/bin/wrk"))
+}
+
+/// Debian's valgrind, which has to find its tools, and vgdb, which talks to it.
+fn valgrind(home: &Path, bin: &Path) -> Result<(), Failed> {
+    let unpacked = apt::unpack(&home.join("valgrind"), Suite::Own, &[VALGRIND])?;
+    let tools = unpacked.join("usr/libexec/valgrind").display().to_string();
+    script(&bin.join("valgrind"), "VALGRIND_LIB", &tools, &unpacked.join("usr/bin/valgrind.bin"))?;
+    link(&unpacked.join("usr/bin/vgdb"), &bin.join("vgdb"))
+}
+
+/// A script that runs `program` with a variable set.
+fn script(script: &Path, variable: &str, value: &str, program: &Path) -> Result<(), Failed> {
+    let text = format!("#!/bin/sh\n{variable}='{value}' exec '{}' \"$@\"\n", program.display());
+    let written = fs::write(script, text).and_then(|()| fs::set_permissions(script, Permissions::from_mode(0o755)));
+    written.map_err(|source| Failed::Io { doing: "write", path: script.to_owned(), source })
 }
 
 /// The packages that the fixture's lock file names.

@@ -3,7 +3,7 @@
 //! One Envoy a setup, each with one worker; wrk sends requests to one after the other, round by round, so that what else the
 //! machine does meets all of them. One process is slower than another of the same setup, as long as it lasts: after some
 //! rounds, others take their place. Counted is the CPU time of Envoy's process: the upstream and the services are in this
-//! process, whose time is nobody's.
+//! process, whose time is nobody's. Where that is too noisy to tell two modules apart, `--instructions` counts those.
 #![expect(
     clippy::panic,
     clippy::expect_used,
@@ -12,6 +12,7 @@
     reason = "a bench fails by panicking and prints"
 )]
 
+mod callgrind;
 mod process;
 mod report;
 mod services;
@@ -31,6 +32,8 @@ use gwauthz_host::envoy::{Envoy, Program};
 use serde_json::Value;
 
 use crate::{
+    callgrind::Callgrind,
+    process::CpuTime,
     report::Row,
     services::Services,
     setup::{Modules, Setup, setups},
@@ -49,6 +52,9 @@ struct Cli {
     /// How long each measurement takes
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Count instructions under valgrind instead: the machine's noise does not move them
+    #[arg(long, conflicts_with_all = ["gateways", "rounds", "seconds"])]
+    instructions: bool,
     /// The setups to measure whose names contain this; the two that the others are compared with always
     #[arg(long)]
     only: Option<String>,
@@ -68,25 +74,28 @@ struct Measured {
 }
 
 fn main() {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     let bin = PathBuf::from(env::var_os("GWAUTHZ_INTEROP_BIN").expect("run `cargo xtask bench`"));
+    let services = Services::start().expect("ports to listen on");
+    let module = cli.module.take().map(|module| path::absolute(module).expect("a module"));
+    let modules =
+        Modules { plugin: module.unwrap_or_else(|| build("plugin/filter")), calls: build("fixtures/guests/calls") };
+    let chosen = |setup: &Setup| setup.is_baseline() || cli.only.as_ref().is_none_or(|only| setup.name.contains(only));
+    let setups = setups().into_iter().filter(chosen).collect();
+    let start = if cli.instructions { count } else { time };
+    println!("{}", start(&cli, &bin, setups, &|setup| setup.configuration(&modules, services)));
+}
+
+/// What requests take of time and memory.
+fn time(cli: &Cli, bin: &Path, setups: Vec<Setup>, configuration: &dyn Fn(&Setup) -> Value) -> String {
     let program = Program::find(Some(&bin.join("envoy"))).expect("envoy");
     let wrk = Wrk::new(bin.join("wrk"), Duration::from_secs(cli.seconds));
-    let services = Services::start().expect("ports to listen on");
-    let modules = Modules {
-        plugin: cli.module.map_or_else(|| build("plugin/filter"), |module| path::absolute(module).expect("a module")),
-        calls: build("fixtures/guests/calls"),
-    };
-
-    let chosen = |setup: &Setup| setup.is_baseline() || cli.only.as_ref().is_none_or(|only| setup.name.contains(only));
-    let setups = setups().into_iter().filter(chosen);
-    let mut measured: Vec<_> =
-        setups.map(|setup| Measured { row: Row::new(setup.name), load: Load::new(&setup.tokens()), setup }).collect();
+    let measure = |setup: Setup| Measured { row: Row::new(setup.name), load: Load::new(&setup.tokens()), setup };
+    let mut measured: Vec<_> = setups.into_iter().map(measure).collect();
 
     for gateway in 1..=cli.gateways {
-        let start = |Measured { setup, .. }: &Measured| {
-            Envoy::start_quiet(&program, setup.configuration(&modules, services)).expect("envoy")
-        };
+        let start =
+            |Measured { setup, .. }: &Measured| Envoy::start_quiet(&program, configuration(setup)).expect("envoy");
         let envoys: Vec<_> = measured.iter().map(start).collect();
         // The first round is for V8, which compiles what is called often, and is not counted.
         for round in 0..=cli.rounds {
@@ -96,7 +105,18 @@ fn main() {
             }
         }
     }
-    println!("{}", report::table(measured.into_iter().map(|one| one.row).collect()));
+    report::times(&measured.into_iter().map(|one| one.row).collect::<Vec<_>>())
+}
+
+/// What requests take of instructions.
+fn count(_: &Cli, bin: &Path, setups: Vec<Setup>, configuration: &dyn Fn(&Setup) -> Value) -> String {
+    let callgrind = Callgrind::new(bin);
+    let count = |setup: Setup| {
+        eprintln!("{}", setup.name);
+        let counted = callgrind.count(configuration(&setup), &setup.tokens());
+        (setup.name, counted.unwrap_or_else(|error| panic!("{}: {error}", setup.name)))
+    };
+    report::counts(&setups.into_iter().map(count).collect::<Vec<_>>())
 }
 
 impl Measured {
@@ -105,9 +125,9 @@ impl Measured {
         let Self { setup, load, row } = self;
         let process = envoy.main_thread();
         let listener = envoy.listener("gateway").expect("a listener");
-        let before = process::cpu_time(process);
+        let before = CpuTime::of(process);
         let sent = wrk.send(load, listener).unwrap_or_else(|error| fail(setup, envoy, &error));
-        let took = process::cpu_time(process).saturating_sub(before);
+        let took = CpuTime::of(process).since(before);
         if is_counted {
             row.add(took, &sent);
         }

@@ -1,9 +1,11 @@
 //! The table: medians over the rounds, how far these were apart, and ratios, which are of one round each: what else the
 //! machine does changes from one to the next.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
 use crate::{
+    callgrind::Count,
+    process::CpuTime,
     setup::{EXT_AUTHZ, FIRST_SEEN, NO_FILTER, VERIFIED},
     wrk::Sent,
 };
@@ -13,6 +15,8 @@ pub(crate) struct Row {
     name: &'static str,
     /// CPU time of each round, in their order, in microseconds a request.
     costs: Vec<f64>,
+    /// What of these was spent in the kernel.
+    kernel: Vec<f64>,
     rates: Vec<f64>,
     /// In KiB.
     pub(crate) peak_memory: u32,
@@ -20,11 +24,13 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, costs: Vec::new(), rates: Vec::new(), peak_memory: 0 }
+        Self { name, costs: Vec::new(), kernel: Vec::new(), rates: Vec::new(), peak_memory: 0 }
     }
 
-    pub(crate) fn add(&mut self, cpu_time: Duration, sent: &Sent) {
-        self.costs.push(cpu_time.as_secs_f64() * 1e6 / f64::from(sent.requests));
+    pub(crate) fn add(&mut self, cpu_time: CpuTime, sent: &Sent) {
+        let (cost, kernel) = cpu_time.each(sent.requests);
+        self.costs.push(cost);
+        self.kernel.push(kernel);
         self.rates.push(sent.rate);
     }
 
@@ -46,22 +52,23 @@ impl Row {
 }
 
 /// A line a setup; what a first-seen token costs more than a known one stands below.
-pub(crate) fn table(rows: Vec<Row>) -> String {
+pub(crate) fn times(rows: &[Row]) -> String {
     let row = |name| rows.iter().find(|row| row.name == name);
     let (plain, native) = (row(NO_FILTER).expect("measured"), row(EXT_AUTHZ).expect("measured"));
     let memory = |row: &Row| f64::from(row.peak_memory) / 1024.0;
     let mut table = String::from(
-        "| setup | CPU us a request | spread | x no filter | x ext_authz | requests/s | peak MiB | x no filter |\n\
-         |---|---|---|---|---|---|---|---|\n",
+        "| setup | CPU us a request | spread | in the kernel | x no filter | x ext_authz | requests/s | peak MiB | x no filter |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     let mut first_seen = String::new();
-    for row in &rows {
+    for row in rows {
         let _ = writeln!(
             table,
-            "| {} | {:.1} | ±{:.0} % | {:.2} | {:.2} | {:.0} | {:.1} | {:.2} |",
+            "| {} | {:.1} | ±{:.0} % | {:.1} | {:.2} | {:.2} | {:.0} | {:.1} | {:.2} |",
             row.name,
             row.cost(),
             row.spread(),
+            median(row.kernel.iter().copied()),
             row.ratio_to(plain),
             row.ratio_to(native),
             median(row.rates.iter().copied()),
@@ -70,13 +77,33 @@ pub(crate) fn table(rows: Vec<Row>) -> String {
         );
     }
     if let Some(known) = row(VERIFIED) {
-        for row in &rows {
+        for row in rows {
             if let Some(algorithm) = row.name.strip_prefix(FIRST_SEEN) {
                 let _ = writeln!(first_seen, "verifying {algorithm}: {:.0} us", row.cost() - known.cost());
             }
         }
     }
     format!("{table}\n{first_seen}")
+}
+
+/// A line a setup, in thousands of instructions.
+pub(crate) fn counts(counts: &[(&str, Count)]) -> String {
+    let all = |name| counts.iter().find(|(other, _)| *other == name).expect("counted").1.all();
+    let mut table = String::from(
+        "| setup | 1000 instructions a request | of these the module's | x no filter | x ext_authz |\n\
+         |---|---|---|---|---|\n",
+    );
+    for (name, count) in counts {
+        let _ = writeln!(
+            table,
+            "| {name} | {:.1} | {:.1} | {:.3} | {:.3} |",
+            count.all() / 1000.0,
+            count.module / 1000.0,
+            count.all() / all(NO_FILTER),
+            count.all() / all(EXT_AUTHZ),
+        );
+    }
+    table
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
