@@ -9,24 +9,39 @@ use proxy_wasm::{
     types::{Action, LogLevel, MapType},
 };
 
-use crate::{host, metrics, root::log, shared::Shared};
+use crate::{
+    host,
+    metrics::{self, Together},
+    root::log,
+    shared::Shared,
+};
 
 pub(crate) struct Http {
     id: u32,
     /// Absent where there is no configuration.
     shared: Option<Rc<Shared>>,
     exchange: Rc<RefCell<Exchange>>,
+    /// While a reply to the request's own callout is awaited, which comes within its time.
+    awaits: Option<Together>,
 }
 
 impl Http {
     pub(crate) fn new(id: u32, shared: Option<Rc<Shared>>) -> Self {
-        Self { id, shared, exchange: Rc::new(RefCell::new(Exchange::new(id))) }
+        Self { id, shared, exchange: Rc::new(RefCell::new(Exchange::new(id))), awaits: None }
     }
 
     /// Nothing of a request that is not allowed may pass: under `allow_on_headers_stop_iteration` a body or trailers
     /// that continue would release the headers too.
     fn action(&self) -> Action {
         if self.exchange.borrow().is_allowed() { Action::Continue } else { Action::Pause }
+    }
+
+    /// To be called where the request may have sent a callout, or got its reply.
+    fn note_callout(&mut self) {
+        let awaits = self.exchange.borrow().awaits_reply();
+        if awaits != self.awaits.is_some() {
+            self.awaits = awaits.then(Together::new);
+        }
     }
 }
 
@@ -45,6 +60,7 @@ impl Context for Http {
         if let Some(shared) = &self.shared {
             take_reply(shared, self.id, &self.exchange, headers);
         }
+        self.note_callout();
     }
 }
 
@@ -56,6 +72,7 @@ impl HttpContext for Http {
             // No gateway gets here: it starts no stream without a configuration.
             _ => send(&Answer::gateway_failure()),
         }
+        self.note_callout();
         self.action()
     }
 
@@ -129,7 +146,7 @@ fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) 
     metrics::count(Metric::Callout(reply.result()));
     let mut exchange = exchange.borrow_mut();
     if let Some(took) = exchange.take_callout_time(now) {
-        metrics::record(Metric::CalloutTime, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        metrics::record(Metric::CalloutTime, took.as_secs().saturating_mul(1000) + u64::from(took.subsec_millis()));
     }
     let step = exchange.handle_callout_reply(&mut shared.engine(), reply, now);
     shared.tell();
@@ -138,18 +155,24 @@ fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) 
 
 /// Does what the policy says to a request; one that it allows is still to be let go on.
 fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, step: Step) {
-    let mut next = Some(step);
-    while let Some(step) = next.take() {
+    let mut step = step;
+    loop {
         match step {
             Step::Continue(permit) => change(shared, exchange, &permit),
             Step::Deny(answer) => deny(shared, exchange, &answer),
             Step::Callout(callout) => match dispatch(&callout) {
                 Some(token) => shared.called(token, id, exchange),
                 // There may be another service to ask.
-                None => next = hear(shared, exchange, CalloutReply::NotSent),
+                None => {
+                    if let Some(next) = hear(shared, exchange, CalloutReply::NotSent) {
+                        step = next;
+                        continue;
+                    }
+                }
             },
             Step::Wait => shared.hold(id, exchange),
         }
+        break;
     }
     shared.schedule_wake();
 }

@@ -209,13 +209,20 @@ impl Exchange {
         self.state == State::Allowed
     }
 
+    /// Whether a callout that was asked for has not been replied to yet.
+    #[must_use]
+    pub fn awaits_reply(&self) -> bool {
+        self.state == State::AwaitingReply
+    }
+
     /// From the headers to a permit, a denial or a question.
     #[inline(never)]
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
         let Engine { config, tokens, verifier, revocations, reports, .. } = engine;
         self.record = config.audit.record(request);
         // What clients may not say.
-        self.mutations = config.identity.removals(request);
+        self.mutations.clear();
+        config.identity.remove(request, &mut self.mutations);
         // Rules.
         let (requirements, on_error) = match ruling(config, request)? {
             Ruling::Open(reason) => return Ok(Step::Continue(self.permit(reason))),
