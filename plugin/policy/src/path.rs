@@ -38,14 +38,49 @@ impl<'a> Path<'a> {
             None | Some(b"*" | b"") => return Self::Absent,
             Some(target) => target,
         };
+        simple(target).map_or_else(|| Self::parse_any(target), |path| Self::Plain(Cow::Borrowed(path)))
+    }
+
+    fn parse_any(target: &'a [u8]) -> Self {
         let (path, query) = split_once(target, b'?').unwrap_or((target, b""));
         // The absolute form and an authority both lack the slash.
         if path.first() != Some(&b'/') || query.contains(&b'#') {
             return Self::Ambiguous;
         }
         let Some(decoded) = decode_unreserved(path) else { return Self::Ambiguous };
-        if has_odd_segment(&decoded) { Self::Ambiguous } else { Self::Plain(decoded) }
+        if has_odd_segment(&decoded) { Self::Ambiguous } else { Self::Plain(Cow::Owned(decoded)) }
     }
+
+    /// The path as the laxest upstream reads it, letter case apart: every escape decoded, no slash at its end. No reading of
+    /// it has more segments or fewer.
+    pub(crate) fn loosened(&self) -> Cow<'_, [u8]> {
+        match self {
+            // In normal form as it stands: there are no escapes.
+            Self::Plain(Cow::Borrowed(path)) => Cow::Borrowed(trimmed(path)),
+            Self::Plain(Cow::Owned(path)) => Cow::Owned(decode_all(trimmed(path))),
+            Self::Ambiguous | Self::Absent => Cow::default(),
+        }
+    }
+}
+
+/// The path of what is in normal form already, by one look at each byte: as most requests' are. `None` where more has to be
+/// found out.
+fn simple(target: &[u8]) -> Option<&[u8]> {
+    let (b'/', behind) = target.split_first()? else { return None };
+    let mut is_behind_slash = true;
+    for (place, byte) in behind.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => is_behind_slash = false,
+            b'/' if !is_behind_slash => is_behind_slash = true,
+            b'.' if !is_behind_slash => {}
+            b'?' => {
+                let (path, query) = target.split_at_checked(place + 1)?;
+                return (!query.contains(&b'#')).then_some(path);
+            }
+            _ => return None,
+        }
+    }
+    Some(target)
 }
 
 /// Whether there is a segment `.` or `..`, or an empty one before the last.
@@ -63,11 +98,7 @@ fn has_odd_segment(path: &[u8]) -> bool {
 
 /// Decodes percent-encoded unreserved characters (RFC 3986, section 2.3) and writes the other escapes in upper case;
 /// `None` where the path holds what readers disagree on.
-fn decode_unreserved(path: &[u8]) -> Option<Cow<'_, [u8]>> {
-    // As most paths are.
-    if path.iter().all(|byte| *byte != b'%' && is_plain(*byte)) {
-        return Some(Cow::Borrowed(path));
-    }
+fn decode_unreserved(path: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut bytes = path.iter().copied();
     while let Some(byte) = bytes.next() {
@@ -90,7 +121,7 @@ fn decode_unreserved(path: &[u8]) -> Option<Cow<'_, [u8]>> {
         };
         decoded.push(plain);
     }
-    Some(Cow::Owned(decoded))
+    Some(decoded)
 }
 
 /// Whether all read a byte of a path alike, and as itself: not so folder separators, path parameters, fragments.
@@ -106,21 +137,15 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// The path as the laxest upstream reads it, letter case apart: every escape decoded, no slash at its end.
-///
-/// `path` is plain, so that no reading of it has more segments or fewer.
-pub(crate) fn loosened(path: &[u8]) -> Cow<'_, [u8]> {
-    let path = trimmed(path);
-    if !path.contains(&b'%') {
-        return Cow::Borrowed(path);
-    }
+/// A path as the laxest upstream reads it: every escape decoded.
+fn decode_all(path: &[u8]) -> Vec<u8> {
     let mut loose = Vec::with_capacity(path.len());
     let mut bytes = path.iter().copied();
     while let Some(byte) = bytes.next() {
         let escaped = (byte == b'%').then(|| Some(hex(bytes.next()?)? << 4 | hex(bytes.next()?)?)).flatten();
         loose.push(escaped.unwrap_or(byte));
     }
-    Cow::Owned(loose)
+    loose
 }
 
 fn trimmed(path: &[u8]) -> &[u8] {
@@ -129,7 +154,9 @@ fn trimmed(path: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Path, loosened};
+    use proptest::prelude::*;
+
+    use super::{Path, simple};
 
     fn plain(target: &str) -> Option<String> {
         match Path::parse(Some(target.as_bytes())) {
@@ -185,6 +212,15 @@ mod tests {
         assert_eq!(Path::parse(Some(b"/\xff")), Path::Ambiguous);
     }
 
+    proptest! {
+        #[test]
+        fn what_is_simple_is_what_all_of_it_says(target in "[/aZ9._~%;?#-]{1,8}|/orders/7[?]x=/[.][.]#?") {
+            if let Some(path) = simple(target.as_bytes()) {
+                prop_assert_eq!(Path::parse_any(target.as_bytes()), Path::Plain(path.to_vec().into()));
+            }
+        }
+    }
+
     #[test]
     fn connect_and_asterisk_have_no_path() {
         for target in [None, Some(b"".as_slice()), Some(b"*")] {
@@ -195,7 +231,7 @@ mod tests {
     #[test]
     fn the_laxest_reading_decodes_everything_and_ends_without_a_slash() {
         for (path, loose) in [("/", ""), ("/a/", "/a"), ("/a%40b%20/", "/a@b "), ("/%C3%89", "/É")] {
-            assert_eq!(loosened(path.as_bytes()), loose.as_bytes(), "{path}");
+            assert_eq!(Path::parse(Some(path.as_bytes())).loosened(), loose.as_bytes(), "{path}");
         }
     }
 }

@@ -1,7 +1,5 @@
 //! A request as the gateway shows it: borrowed bytes.
 
-use std::slice;
-
 /// The name and the value of a header.
 pub type Header<'a> = (&'a [u8], &'a [u8]);
 
@@ -43,18 +41,13 @@ impl<'a> Request<'a> {
 
     /// Every value of the header `name`; names are compared without regard to case (RFC 9110, section 5.1).
     pub(crate) fn values<'n>(self, name: &'n str) -> Values<'a, 'n> {
-        Values { headers: self.headers.iter(), name: name.as_bytes() }
+        Values { headers: self.headers, name: name.as_bytes() }
     }
 
     /// The value of a header that stands there once; `None` too where it stands there twice.
     pub(crate) fn only(self, name: &str) -> Option<&'a [u8]> {
-        let mut only = None;
-        for value in self.values(name) {
-            if only.replace(value).is_some() {
-                return None;
-            }
-        }
-        only
+        let (value, behind) = first(self.headers, name.as_bytes())?;
+        first(behind, name.as_bytes()).is_none().then_some(value)
     }
 
     /// Whether there is a header that can be taken for this one.
@@ -83,27 +76,42 @@ impl<'a> Request<'a> {
 
 /// The values of one header.
 pub(crate) struct Values<'a, 'n> {
-    headers: slice::Iter<'a, Header<'a>>,
+    headers: &'a [Header<'a>],
     name: &'n [u8],
 }
 
 impl<'a> Iterator for Values<'a, '_> {
     type Item = &'a [u8];
 
-    /// Each request looks through its headers several times: without adapters, whose closures are calls.
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        for (name, value) in self.headers.by_ref() {
-            if name.len() == self.name.len() && is_same(name, self.name) {
-                return Some(value);
-            }
-        }
-        None
+        let (value, behind) = first(self.headers, self.name)?;
+        self.headers = behind;
+        Some(value)
     }
+}
+
+/// The value of the first header of this name, and the headers behind that.
+///
+/// Each request looks through its headers several times: without adapters, whose closures are calls.
+#[inline(never)]
+fn first<'a>(headers: &'a [Header<'a>], name: &[u8]) -> Option<(&'a [u8], &'a [Header<'a>])> {
+    let mut headers = headers;
+    while let Some(((key, value), behind)) = headers.split_first() {
+        if key.len() == name.len() && is_same(key, name) {
+            return Some((value, behind));
+        }
+        headers = behind;
+    }
+    None
 }
 
 /// Whether two names of the same length are one but for their case, which mostly is the same too.
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let ends = |name: &[u8]| Some((u64::from_ne_bytes(*name.first_chunk()?), u64::from_ne_bytes(*name.last_chunk()?)));
+    if one.len() <= 16 && ends(one).is_some_and(|of_one| ends(other) == Some(of_one)) {
+        return true;
+    }
     one.iter().zip(other).all(|(one, other)| one == other || one.eq_ignore_ascii_case(other))
 }
 

@@ -9,7 +9,7 @@ use std::{borrow::Cow, cell::OnceCell};
 use crate::{
     Denial, PermitReason, Request,
     host::{self, HostPattern},
-    path::{self, AmbiguousPaths, Path, PathPattern},
+    path::{AmbiguousPaths, Path, PathPattern},
     requirement::Requirement,
 };
 
@@ -107,8 +107,8 @@ impl Rules {
         let looks_at_paths = self.list.iter().any(|rule| rule.conditions.path.is_some());
         let loose = match looks_at_paths.then(|| target.path()) {
             Some(Path::Ambiguous) if ambiguous == AmbiguousPaths::Reject => return Err(Denial::AmbiguousPath),
-            Some(Path::Plain(path)) => path::loosened(path),
-            Some(Path::Ambiguous | Path::Absent) | None => Cow::default(),
+            Some(path) => path.loosened(),
+            None => Cow::default(),
         };
         let (mut requirements, mut on_error) = (Vec::new(), None);
         for rule in &self.list {

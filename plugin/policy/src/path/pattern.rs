@@ -105,15 +105,15 @@ fn is_placeholder(segment: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::PathPattern;
-    use crate::{path::loosened, rule::Fit};
+    use super::{Path, PathPattern};
+    use crate::rule::Fit;
 
     fn prefix(text: &str) -> PathPattern {
         PathPattern::prefix(text).unwrap()
     }
 
     fn fit(pattern: &PathPattern, path: &str) -> Fit {
-        pattern.fit(path.as_bytes(), &loosened(path.as_bytes()))
+        pattern.fit(path.as_bytes(), &Path::parse(Some(path.as_bytes())).loosened())
     }
 
     #[test]
