@@ -169,16 +169,15 @@ impl Callout {
     #[must_use]
     pub fn headers(&self) -> Vec<(&str, &str)> {
         let Endpoint { authority, path, .. } = &*self.endpoint;
-        let (method, fields) = match &self.message {
-            Message::Question(Question { told, .. }) => ("POST", told),
-            Message::Fetch(fields) => ("GET", fields),
+        let to = |method| [(":method", method), (":path", path.as_str()), (":authority", authority.as_str())];
+        let (mut headers, fields) = match &self.message {
+            Message::Question(Question { token, token_header, told }) => {
+                let value = if &**token_header == AUTHORIZATION { token.credentials() } else { token.text() };
+                let [method, path, authority] = to("POST");
+                (vec![method, path, authority, (&**token_header, value), ("content-length", "0")], told)
+            }
+            Message::Fetch(fields) => (to("GET").to_vec(), fields),
         };
-        let mut headers = Vec::with_capacity(5 + fields.len());
-        headers.extend([(":method", method), (":path", path), (":authority", authority)]);
-        if let Message::Question(Question { token, token_header, .. }) = &self.message {
-            let value = if &**token_header == AUTHORIZATION { token.credentials() } else { token.text() };
-            headers.extend([(&**token_header, value), ("content-length", "0")]);
-        }
         headers.extend(fields.iter().map(|(name, value)| (&**name, &**value)));
         headers
     }

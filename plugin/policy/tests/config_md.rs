@@ -35,7 +35,8 @@ const METRICS: &str = "
 # The plugin's metrics
 
 Envoy shows `gwauthz.denied.missing_token` as the statistic `wasmcustom.gwauthz.denied.missing_token`, and at `/stats/prometheus`
-as `gwauthz_denied_missing_token`, once it has counted something. Requests are counted by why they were let through or answered, callouts by what came of
+as `gwauthz_denied_missing_token`, once it has counted something. A worker tells at once what it counts; while
+callouts of its requests are under way it tells it together, once none is any more, or with the 256th of a kind. Requests are counted by why they were let through or answered, callouts by what came of
 them. With `mode: shadow` each request is `gwauthz.allowed.shadow`, and what would have become of it stands below
 `gwauthz.shadow`. `gwauthz.configuration` is a number for the configuration in force: it is the same in gateways that have the same one, and
 stays where an update is refused. The response code details of an answer (`%RESPONSE_CODE_DETAILS%`) are `gwauthz_` and the

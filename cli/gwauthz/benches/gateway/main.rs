@@ -82,12 +82,14 @@ fn main() {
         Modules { plugin: module.unwrap_or_else(|| build("plugin/filter")), calls: build("fixtures/guests/calls") };
     let chosen = |setup: &Setup| setup.is_baseline() || cli.only.as_ref().is_none_or(|only| setup.name.contains(only));
     let setups = setups().into_iter().filter(chosen).collect();
-    let start = if cli.instructions { count } else { time };
-    println!("{}", start(&cli, &bin, setups, &|setup| setup.configuration(&modules, services)));
+    let configuration = |setup: &Setup| setup.configuration(&modules, services);
+    let table =
+        if cli.instructions { count(&bin, setups, configuration) } else { time(&cli, &bin, setups, configuration) };
+    println!("{table}");
 }
 
 /// What requests take of time and memory.
-fn time(cli: &Cli, bin: &Path, setups: Vec<Setup>, configuration: &dyn Fn(&Setup) -> Value) -> String {
+fn time(cli: &Cli, bin: &Path, setups: Vec<Setup>, configuration: impl Fn(&Setup) -> Value) -> String {
     let program = Program::find(Some(&bin.join("envoy"))).expect("envoy");
     let wrk = Wrk::new(bin.join("wrk"), Duration::from_secs(cli.seconds));
     let measure = |setup: Setup| Measured { row: Row::new(setup.name), load: Load::new(&setup.tokens()), setup };
@@ -109,7 +111,7 @@ fn time(cli: &Cli, bin: &Path, setups: Vec<Setup>, configuration: &dyn Fn(&Setup
 }
 
 /// What requests take of instructions.
-fn count(_: &Cli, bin: &Path, setups: Vec<Setup>, configuration: &dyn Fn(&Setup) -> Value) -> String {
+fn count(bin: &Path, setups: Vec<Setup>, configuration: impl Fn(&Setup) -> Value) -> String {
     let callgrind = Callgrind::new(bin);
     let count = |setup: Setup| {
         eprintln!("{}", setup.name);

@@ -57,7 +57,8 @@ pub(crate) fn times(rows: &[Row]) -> String {
     let (plain, native) = (row(NO_FILTER).expect("measured"), row(EXT_AUTHZ).expect("measured"));
     let memory = |row: &Row| f64::from(row.peak_memory) / 1024.0;
     let mut table = String::from(
-        "| setup | CPU us a request | spread | in the kernel | x no filter | x ext_authz | requests/s | peak MiB | x no filter |\n\
+        "| setup | CPU us a request | spread | in the kernel | x no filter | x ext_authz | requests/s | peak MiB \
+         | x no filter |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
     let mut first_seen = String::new();
