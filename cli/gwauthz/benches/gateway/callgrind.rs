@@ -22,6 +22,11 @@ use gwauthz_host::envoy::{Envoy, Program};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::{
+    services::BODY,
+    wrk::{CONNECTIONS, PATH},
+};
+
 /// Envoy under callgrind.
 pub(crate) struct Callgrind {
     program: Program,
@@ -32,12 +37,12 @@ pub(crate) struct Callgrind {
 /// What a request takes, in instructions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Count {
+    /// In what V8 has made of the plugin's module.
+    pub(crate) module: f64,
+    /// In Envoy's allocator, as it is under valgrind.
+    allocator: f64,
     /// In all else.
     rest: f64,
-    /// In what V8 has made of it.
-    pub(crate) module: f64,
-    /// In the allocator, as it is under valgrind.
-    allocator: f64,
 }
 
 /// What Envoy's allocator (tcmalloc) takes in production of what it takes under valgrind, which lacks the restartable
@@ -45,15 +50,12 @@ pub(crate) struct Count {
 /// counted here are 111 and 78.
 const ALLOCATOR: f64 = (26.0 + 28.0) / (111.0 + 78.0);
 
-/// How many requests come at once, each on a connection of its own.
-const WAVE: usize = 32;
-/// So many waves are for V8, which compiles what is called often, and are not counted.
-const FIRST_WAVES: usize = 24;
-const WAVES: usize = 16;
+/// How often requests come that are counted, each time one on every connection.
+const WAVES: u32 = 16;
+/// How often before: V8 compiles what is called often.
+const FIRST_WAVES: u32 = 24;
 /// How long an answer may take: under callgrind Envoy is a hundred times slower.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What the upstream answers.
-const BODY: &[u8] = b"Hello, world\n";
 
 impl Callgrind {
     /// With the programs in this folder.
@@ -120,15 +122,15 @@ impl<'a> Clients<'a> {
             stream.set_read_timeout(Some(PATIENCE))?;
             Ok(stream)
         };
-        let streams = (0..WAVE).map(stream).collect::<io::Result<_>>()?;
+        let streams = (0..CONNECTIONS).map(stream).collect::<io::Result<_>>()?;
         Ok(Self { streams, tokens: tokens.iter().cycle() })
     }
 
-    fn send(&mut self, waves: usize) -> io::Result<()> {
+    fn send(&mut self, waves: u32) -> io::Result<()> {
         for _ in 0..waves {
             for (stream, token) in self.streams.iter_mut().zip(&mut self.tokens) {
-                let request =
-                    format!("GET /orders/7 HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n");
+                let credentials = format!("authorization: Bearer {token}");
+                let request = format!("GET {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\n{credentials}\r\n\r\n");
                 stream.write_all(request.as_bytes())?;
             }
             self.streams.iter_mut().try_for_each(receive)?;
@@ -141,14 +143,14 @@ impl<'a> Clients<'a> {
 fn receive(stream: &mut TcpStream) -> io::Result<()> {
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
-    while !received.ends_with(BODY) {
+    while !received.ends_with(BODY.as_bytes()) {
         let count = stream.read(&mut buffer)?;
         received.extend(buffer.iter().take(count));
         if count == 0 {
             break;
         }
     }
-    let is_whole = received.starts_with(b"HTTP/1.1 200 ") && received.ends_with(BODY);
+    let is_whole = received.starts_with(b"HTTP/1.1 200 ") && received.ends_with(BODY.as_bytes());
     if is_whole { Ok(()) } else { Err(io::Error::other(format!("got {}", String::from_utf8_lossy(&received)))) }
 }
 
@@ -185,7 +187,7 @@ fn read(profile: &str, program: &Range<u64>) -> Count {
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
             let instructions: f64 = line.split(' ').nth(1).and_then(|number| number.parse().ok()).expect("a count");
             if !mem::take(&mut is_call) {
-                *count.part(object, function, program) += instructions / (WAVE * WAVES) as f64;
+                *count.part(object, function, program) += instructions / f64::from(CONNECTIONS * WAVES);
             }
         }
     }

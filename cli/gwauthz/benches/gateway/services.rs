@@ -25,6 +25,8 @@ pub(crate) struct Services {
 /// What a service answers to a request, of which it is given the head.
 type Answer = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 
+/// What the upstream answers.
+pub(crate) const BODY: &str = "Hello, world\n";
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 /// How many ids the snapshot lists.
 const REVOKED: u32 = 1000;
@@ -32,7 +34,9 @@ const REVOKED: u32 = 1000;
 impl Services {
     /// Starts both, for as long as this process runs.
     pub(crate) fn start() -> io::Result<Self> {
-        let upstream = listen(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello, world\n".to_vec())?;
+        let length = BODY.len();
+        let hello = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{BODY}");
+        let upstream = listen(move |_| hello.clone().into_bytes())?;
         let authorization = listen(|request| {
             if request.starts_with(b"GET /revocations") {
                 return snapshot();

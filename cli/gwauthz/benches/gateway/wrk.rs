@@ -26,7 +26,10 @@ pub(crate) struct Sent {
     pub(crate) rate: f64,
 }
 
-const CONNECTIONS: u32 = 32;
+/// How many connections requests come on.
+pub(crate) const CONNECTIONS: u32 = 32;
+/// What they ask for.
+pub(crate) const PATH: &str = "/orders/7";
 /// Each request with the token behind that of the one before; the argument says how many went before all.
 const SCRIPT: &str = "
 local next = 0
@@ -34,7 +37,7 @@ function init(args) next = tonumber(args[1]) end
 function request()
   local token = tokens[next % #tokens + 1]
   next = next + 1
-  return wrk.format('GET', '/orders/7', {['authorization'] = 'Bearer ' .. token})
+  return wrk.format('GET', path, {['authorization'] = 'Bearer ' .. token})
 end
 ";
 
@@ -65,7 +68,7 @@ impl Load {
     pub(crate) fn new(tokens: &[String]) -> Self {
         let mut script = NamedTempFile::new().expect("a temporary file");
         let tokens: String = tokens.iter().map(|token| format!("'{token}',\n")).collect();
-        write!(script, "local tokens = {{\n{tokens}}}\n{SCRIPT}").expect("write the script");
+        write!(script, "local path = '{PATH}'\nlocal tokens = {{\n{tokens}}}\n{SCRIPT}").expect("write the script");
         Self { script, next: 0 }
     }
 }
