@@ -4,17 +4,15 @@
 //! its own, and can give neither response code details nor an answer's headers together with its gRPC status.
 #![expect(unsafe_code, reason = "calls of the host; each reads what is lent to it, and keeps nothing")]
 
-use std::{borrow::Cow, ptr};
+use std::ptr;
 
-use gwauthz_policy::{Answer, Header, HeaderMutation, SharedData};
+use gwauthz_policy::{Answer, HeaderMap, HeaderMutation, SharedData};
 use proxy_wasm::types::{MapType, MetricType};
 
 /// The host did not do what it was asked for; it has logged why.
 #[derive(Debug)]
 pub(crate) struct Refused;
 
-/// What the sizes of a header's name and value take in a map.
-const SIZES: usize = 8;
 /// What the ABI says for "done".
 const OK: u32 = 0;
 
@@ -60,19 +58,21 @@ mod imports {
     }
 }
 
-/// The headers of the request, as the ABI writes maps.
-pub(crate) fn request_headers() -> Option<Vec<u8>> {
+/// The headers of the request; `None` too where the host gives no whole map.
+pub(crate) fn request_headers() -> Option<HeaderMap> {
     let (mut map, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the host writes to variables that are ours.
     let status =
         unsafe { imports::proxy_get_header_map_pairs(MapType::HttpRequestHeaders as u32, &raw mut map, &raw mut size) };
-    given(status, map, size)
+    HeaderMap::from_bytes(given(status, map, size)?)
 }
 
 /// Answers the request in the upstream's place.
 pub(crate) fn send_local_response(answer: &Answer) -> Result<(), Refused> {
     let (details, body) = (answer.denial.response_code_details(), answer.body.as_bytes());
-    let headers = wire(&answer.headers);
+    let headers: Vec<_> = answer.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let map = HeaderMap::new(&headers);
+    let headers = map.as_bytes();
     // SAFETY: each pointer comes with the length of what it points to, which outlives the call.
     done(unsafe {
         imports::proxy_send_local_response(
@@ -156,44 +156,4 @@ fn given(status: u32, bytes: *mut u8, size: usize) -> Option<Vec<u8>> {
 
 fn done(status: u32) -> Result<(), Refused> {
     if status == OK { Ok(()) } else { Err(Refused) }
-}
-
-/// The headers of a map; `None` for what is no map.
-pub(crate) fn pairs(map: &[u8]) -> Option<Vec<Header<'_>>> {
-    let (count, rest) = map.split_first_chunk()?;
-    let (sizes, mut parts) = rest.split_at_checked(size(*count).checked_mul(SIZES)?)?;
-    let (sizes, _) = sizes.as_chunks().0.as_chunks();
-    let mut headers = Vec::with_capacity(sizes.len());
-    for [name, value] in sizes {
-        let (name, rest) = parts.split_at_checked(size(*name))?;
-        let (value, rest) = rest.split_first()?.1.split_at_checked(size(*value))?;
-        parts = rest.split_first()?.1;
-        headers.push((name, value));
-    }
-    Some(headers)
-}
-
-/// As the ABI writes it; memory has no more bytes.
-fn size(bytes: [u8; 4]) -> usize {
-    u32::from_le_bytes(bytes) as usize
-}
-
-/// Headers as the ABI writes maps: how many there are, the sizes of each, and all with a zero byte behind each part.
-fn wire(headers: &[(&str, Cow<'_, str>)]) -> Vec<u8> {
-    const COUNT: usize = 4;
-    let sizes = headers.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>();
-    let mut bytes = Vec::with_capacity(COUNT + sizes);
-    // Headers of ours are a few hundred bytes: they fit the ABI's 32 bits.
-    bytes.extend_from_slice(&(headers.len() as u32).to_le_bytes());
-    for (name, value) in headers {
-        bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
-    }
-    for (name, value) in headers {
-        for part in [*name, value] {
-            bytes.extend_from_slice(part.as_bytes());
-            bytes.push(0);
-        }
-    }
-    bytes
 }

@@ -87,8 +87,8 @@ impl HttpContext for Http {
 
 /// What the policy says to the request of the effective context.
 fn ask(shared: &Shared, exchange: &RefCell<Exchange>) -> Option<Step> {
-    let (map, now) = (host::request_headers(), hostcalls::get_current_time());
-    let step = match (map.as_deref().and_then(host::pairs), now) {
+    let (headers, now) = (host::request_headers(), hostcalls::get_current_time());
+    let step = match (headers, now) {
         (Some(headers), Ok(now)) => {
             let request = Request::new(&headers).with_source(&source);
             exchange.borrow_mut().handle_request(&mut shared.engine(), request, now)
@@ -146,7 +146,7 @@ fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) 
     metrics::count(Metric::Callout(reply.result()));
     let mut exchange = exchange.borrow_mut();
     if let Some(took) = exchange.take_callout_time(now) {
-        metrics::record(Metric::CalloutTime, took.as_secs().saturating_mul(1000) + u64::from(took.subsec_millis()));
+        metrics::record(Metric::CalloutTime, took);
     }
     let step = exchange.handle_callout_reply(&mut shared.engine(), reply, now);
     shared.tell();

@@ -8,7 +8,7 @@ use std::{
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use criterion::{Criterion, criterion_group, criterion_main};
-use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, Request, Step};
+use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, HeaderMap, Request, Step};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 
 fn decisions(c: &mut Criterion) {
@@ -29,15 +29,15 @@ fn decisions(c: &mut Criterion) {
         let mut engine = Engine::new(Config::from_slice(config.as_bytes()).unwrap().config);
         let headers = headers(path, token.map(String::as_str));
         let mut first = Exchange::new(1);
-        first.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
+        first.handle_request(&mut engine, Request::new(&headers), now());
         first.handle_callout_reply(&mut engine, CalloutReply::Status(b"200"), now());
         assert_eq!(decide(&mut engine, &headers), expected, "{case}");
         c.bench_function(case, |bencher| bencher.iter(|| decide(&mut engine, black_box(&headers))));
     }
 }
 
-fn decide(engine: &mut Engine, headers: &[(String, Vec<u8>)]) -> &'static str {
-    match Exchange::new(2).handle_request(engine, Request::new(&Request::borrowed(headers)), now()).unwrap() {
+fn decide(engine: &mut Engine, headers: &HeaderMap) -> &'static str {
+    match Exchange::new(2).handle_request(engine, Request::new(headers), now()).unwrap() {
         Step::Continue(permit) => permit.reason().code(),
         Step::Deny(answer) => answer.denial.code(),
         Step::Callout(_) => "callout",
@@ -46,7 +46,7 @@ fn decide(engine: &mut Engine, headers: &[(String, Vec<u8>)]) -> &'static str {
 }
 
 /// Headers such as a browser's request has.
-fn headers(path: &str, authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
+fn headers(path: &str, authorization: Option<&str>) -> HeaderMap {
     let mut headers = vec![
         (":method", "GET"),
         (":scheme", "https"),
@@ -59,7 +59,7 @@ fn headers(path: &str, authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
         ("x-request-id", "5f0c7d3e-7a64-9f53-8f0a-0f6a3d0b1c2d"),
     ];
     headers.extend(authorization.map(|value| ("authorization", value)));
-    headers.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect()
+    HeaderMap::new(&headers)
 }
 
 fn now() -> SystemTime {

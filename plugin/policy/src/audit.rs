@@ -198,7 +198,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Audit, Audited, Decision, Identifiers, Record, Sampler};
-    use crate::{Answer, Denial, Json, Object, Permit, PermitReason, Request, answer::ErrorFormat, config::Secret};
+    use crate::{
+        Answer, Denial, HeaderMap, Json, Object, Permit, PermitReason, Request, answer::ErrorFormat, config::Secret,
+    };
 
     fn claims(text: &str) -> Object {
         Json::parse(text.as_bytes()).unwrap().into_object().unwrap()
@@ -211,9 +213,8 @@ mod tests {
     }
 
     fn record(headers: &[(&str, &[u8])]) -> Record {
-        let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let audit = Audit { decisions: Audited::All, ..Audit::default() };
-        audit.record(Request::new(&Request::borrowed(&headers))).unwrap()
+        audit.record(Request::new(&HeaderMap::new(headers))).unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where tokens are taken from: `tokens.sources` of the configuration.
 
-use crate::{Denial, HeaderMutation, Request, request::is_same};
+use crate::{Denial, HeaderMutation, Request, header_map::is_same};
 
 /// A place in a request that a token may stand in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use gwauthz_policy::{Callout, CalloutReply, Config, Engine, Exchange, Request, Step};
+use gwauthz_policy::{Callout, CalloutReply, Config, Engine, Exchange, HeaderMap, Request, Step};
 
 /// {"alg":"ES256"}.{"jti":"a"}.signature
 const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJhIn0.c2lnbmF0dXJl";
@@ -145,10 +145,9 @@ impl World {
     }
 
     fn request(&mut self, stream: u32, now: Duration) {
-        let headers = [(":path", "/x".to_owned()), ("authorization", format!("Bearer {TOKEN}"))];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        let headers = HeaderMap::new(&[(":path", "/x"), ("authorization", &format!("Bearer {TOKEN}"))]);
         let (_, exchange) = self.requests.get_mut(&stream).expect("a request under way");
-        let step = exchange.handle_request(&mut self.engine, Request::new(&Request::borrowed(&headers)), start() + now);
+        let step = exchange.handle_request(&mut self.engine, Request::new(&headers), start() + now);
         self.carry_out(stream, step, now);
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use gwauthz_policy::{Config, Engine, Exchange, Request, Step};
+use gwauthz_policy::{Config, Engine, Exchange, HeaderMap, Request, Step};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
@@ -14,10 +14,9 @@ fuzz_target!(|text: &[u8]| {
             let bounds = Duration::from_millis(1)..=Duration::from_secs(60);
             assert!(parsed.config.timeout().is_none_or(|timeout| bounds.contains(&timeout)));
             // Neither below the root alone nor of a length that anybody opens.
-            let headers = [(":path".to_owned(), "/%20".repeat(64).into_bytes())];
+            let headers = HeaderMap::new(&[(":path", "/%20".repeat(64))]);
             let mut engine = Engine::new(parsed.config);
-            let step =
-                Exchange::new(1).handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), UNIX_EPOCH);
+            let step = Exchange::new(1).handle_request(&mut engine, Request::new(&headers), UNIX_EPOCH);
             assert!(matches!(step, Some(Step::Deny(_))), "everything needs no token: {step:?}");
         }
         Err(errors) => {

@@ -14,7 +14,9 @@ mod readings;
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, HeaderMutation, Permit, PermitReason, Request, Step};
+use gwauthz_policy::{
+    CalloutReply, Config, Engine, Exchange, HeaderMap, HeaderMutation, Permit, PermitReason, Request, Step,
+};
 use libfuzzer_sys::fuzz_target;
 
 use configs::{CONFIGS, EVERYWHERE};
@@ -41,7 +43,7 @@ fuzz_target!(|script: &[u8]| {
         let (word, rest) = line.split_at(line.iter().position(|byte| *byte == b' ').unwrap_or(line.len()));
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
         let step = match word {
-            b">" => exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now),
+            b">" => exchange.handle_request(&mut engine, Request::new(&HeaderMap::new(&headers)), now),
             b"<" => exchange.handle_callout_reply(&mut engine, CalloutReply::Status(rest), now),
             b"reset" => exchange.handle_callout_reply(&mut engine, CalloutReply::Reset, now),
             b"unsent" => exchange.handle_callout_reply(&mut engine, CalloutReply::NotSent, now),

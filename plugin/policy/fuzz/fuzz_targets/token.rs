@@ -6,7 +6,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use gwauthz_policy::{Config, Engine, Exchange, Request, Step};
+use gwauthz_policy::{Config, Engine, Exchange, HeaderMap, Request, Step};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -23,10 +23,10 @@ fuzz_target!(|input: &[u8]| {
     let mut config = Config::from_slice(CONFIG.as_bytes()).expect("it is valid").config;
     config.fill_secrets(|_| Some(SECRET.to_owned())).expect("there is a secret");
     let mut engine = Engine::new(config);
-    let headers = [("authorization".to_owned(), [b"Bearer ".as_slice(), &token].concat())];
+    let headers = HeaderMap::new(&[("authorization", [b"Bearer ".as_slice(), &token].concat())]);
     let mut exchange = Exchange::new(1);
     let now = UNIX_EPOCH + Duration::from_secs(NOW);
-    let step = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now);
+    let step = exchange.handle_request(&mut engine, Request::new(&headers), now);
     assert_eq!(exchange.is_allowed(), matches!(step, Some(Step::Continue(_))));
     assert!(matches!(step, Some(Step::Continue(_) | Step::Deny(_))), "{step:?}");
     if exchange.is_allowed() {

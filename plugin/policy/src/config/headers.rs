@@ -2,8 +2,8 @@
 
 use crate::{
     callout::Upstream,
+    header_map::is_alike,
     identity::{FromClaim, Identity},
-    request::is_alike,
     source::TokenSource,
 };
 

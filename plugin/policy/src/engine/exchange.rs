@@ -160,9 +160,10 @@ impl Exchange {
         Some(self.settle(engine, decision, now))
     }
 
-    /// How long the callout has taken, once: since it was asked for.
-    pub fn take_callout_time(&mut self, now: SystemTime) -> Option<Duration> {
-        now.duration_since(self.asked.take()?).ok()
+    /// How long the callout has taken, once, in milliseconds: since it was asked for.
+    pub fn take_callout_time(&mut self, now: SystemTime) -> Option<u64> {
+        let took = now.duration_since(self.asked.take()?).ok()?;
+        Some(took.as_secs().wrapping_mul(1000) + u64::from(took.subsec_millis()))
     }
 
     /// What the audit tells of a request that was let through, once.

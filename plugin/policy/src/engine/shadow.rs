@@ -2,7 +2,7 @@
 
 use std::{mem, time::SystemTime};
 
-use crate::{Callout, CalloutReply, Metric, Request};
+use crate::{Callout, CalloutReply, HeaderMap, Metric, Request};
 
 use super::{Engine, Exchange, Step};
 
@@ -25,7 +25,7 @@ struct Shadow {
 /// What a request that waits is decided by later.
 #[derive(Debug, Default)]
 struct Copied {
-    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    headers: HeaderMap,
     source: Vec<u8>,
 }
 
@@ -73,7 +73,7 @@ impl Engine {
         let Some(mut shadow) = self.shadows.take(number) else { return };
         self.reports.count(Metric::Callout(reply.result()));
         if let Some(took) = shadow.exchange.take_callout_time(now) {
-            self.reports.record(Metric::CalloutTime, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            self.reports.record(Metric::CalloutTime, took);
         }
         let step = shadow.exchange.handle_callout_reply(self, reply, now);
         self.follow(shadow, step);
@@ -90,8 +90,7 @@ impl Engine {
             for stream in self.waiting.take_woken() {
                 let Some(Shadow { mut exchange, copy }) = self.shadows.take(stream) else { continue };
                 let source = || copy.source.clone();
-                let step =
-                    exchange.go_on(self, Request::new(&Request::borrowed(&copy.headers)).with_source(&source), now);
+                let step = exchange.go_on(self, Request::new(&copy.headers).with_source(&source), now);
                 self.follow(Shadow { exchange, copy }, step);
             }
         }

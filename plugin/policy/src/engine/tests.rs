@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use proptest::prelude::*;
 
 use super::{Engine, Exchange, Step};
-use crate::{CalloutReply, Config, Denial, PermitReason, Request};
+use crate::{CalloutReply, Config, Denial, HeaderMap, PermitReason, Request};
 
 const NOW: Duration = Duration::from_secs(1_700_000_000);
 /// {"alg":"ES256"}.{"jti":"a"}.signature
@@ -23,19 +23,15 @@ fn now() -> SystemTime {
     UNIX_EPOCH + NOW
 }
 
-fn request(path: &str, authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
-    let mut headers = vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), path.as_bytes().to_vec())];
-    headers.extend(authorization.map(|value| ("authorization".to_owned(), value.as_bytes().to_vec())));
-    headers
+fn headers(path: &str, authorization: Option<&str>) -> HeaderMap {
+    let mut headers = vec![(":method", "GET"), (":path", path)];
+    headers.extend(authorization.map(|value| ("authorization", value)));
+    HeaderMap::new(&headers)
 }
 
 /// The name of what the engine does with a request; "callout" where it asks.
 fn outcome(engine: &mut Engine, path: &str, authorization: Option<&str>) -> &'static str {
-    name(
-        &Exchange::new(1)
-            .handle_request(engine, Request::new(&Request::borrowed(&request(path, authorization))), now())
-            .unwrap(),
-    )
+    name(&Exchange::new(1).handle_request(engine, Request::new(&headers(path, authorization)), now()).unwrap())
 }
 
 /// What becomes of a request once the service has said this.
@@ -61,10 +57,8 @@ pub(super) fn name(step: &Step) -> &'static str {
 #[test]
 fn a_token_is_asked_about_with_the_original_callout() {
     let mut exchange = Exchange::new(1);
-    let headers = request("/x", Some(&format!("bearer  {TOKEN}")));
-    let Some(Step::Callout(callout)) =
-        exchange.handle_request(&mut strict(), Request::new(&Request::borrowed(&headers)), now())
-    else {
+    let headers = headers("/x", Some(&format!("bearer  {TOKEN}")));
+    let Some(Step::Callout(callout)) = exchange.handle_request(&mut strict(), Request::new(&headers), now()) else {
         panic!("no callout")
     };
     assert_eq!(callout.cluster(), "outbound|8080|v1|authz.local");
@@ -101,11 +95,7 @@ fn nothing_but_200_allows() {
     ] {
         let mut engine = strict();
         let mut exchange = Exchange::new(1);
-        exchange.handle_request(
-            &mut engine,
-            Request::new(&Request::borrowed(&request("/x", Some(&format!("Bearer {TOKEN}"))))),
-            now(),
-        );
+        exchange.handle_request(&mut engine, Request::new(&headers("/x", Some(&format!("Bearer {TOKEN}")))), now());
         let decision = match exchange.handle_callout_reply(&mut engine, reply, now()).unwrap() {
             Step::Continue(permit) => Ok(permit.reason()),
             Step::Deny(answer) => Err(answer.denial),
@@ -119,13 +109,10 @@ fn nothing_but_200_allows() {
 #[test]
 fn a_request_is_answered_once() {
     let mut engine = strict();
-    let headers = request("/x", None);
+    let headers = headers("/x", None);
     let mut exchange = Exchange::new(1);
-    assert!(matches!(
-        exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now()),
-        Some(Step::Deny(_))
-    ));
-    assert_eq!(exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now()), None);
+    assert!(matches!(exchange.handle_request(&mut engine, Request::new(&headers), now()), Some(Step::Deny(_))));
+    assert_eq!(exchange.handle_request(&mut engine, Request::new(&headers), now()), None);
     assert_eq!(exchange.handle_callout_reply(&mut engine, CalloutReply::Status(b"200"), now()), None);
     assert!(!exchange.is_allowed());
 }
@@ -184,8 +171,8 @@ fn bearer(claims: &str) -> String {
 fn decided(path: &str, claims: &str, status: &[u8]) -> (&'static str, Option<String>) {
     let mut engine = engine(RULES);
     let mut exchange = Exchange::new(1);
-    let headers = request(path, Some(&bearer(claims)));
-    let asked = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
+    let headers = headers(path, Some(&bearer(claims)));
+    let asked = exchange.handle_request(&mut engine, Request::new(&headers), now());
     assert!(matches!(asked, Some(Step::Callout(_))), "{asked:?}");
     let step = exchange.handle_callout_reply(&mut engine, CalloutReply::Status(status), now()).unwrap();
     assert_eq!(exchange.is_allowed(), matches!(step, Step::Continue(_)));
@@ -218,9 +205,8 @@ fn a_preflight_has_its_method_its_origin_and_what_it_asks() {
     let (mut strict, mut engine) = (strict(), engine(RULES));
     let preflight = [(":method", "OPTIONS"), ("origin", "https://a"), ("access-control-request-method", "PUT")];
     let outcome = |engine: &mut Engine, path: &str, headers: &[(&str, &str)]| {
-        let mut all = vec![(":path".to_owned(), path.as_bytes().to_vec())];
-        all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
-        name(&Exchange::new(1).handle_request(engine, Request::new(&Request::borrowed(&all)), now()).unwrap())
+        let headers = HeaderMap::new(&[&[(":path", path)], headers].concat());
+        name(&Exchange::new(1).handle_request(engine, Request::new(&headers), now()).unwrap())
     };
     assert_eq!(outcome(&mut engine, "/admin", &preflight), "preflight");
     assert_eq!(outcome(&mut strict, "/admin", &preflight), "missing_token", "denied unless the configuration says so");
@@ -245,11 +231,12 @@ proptest! {
     /// Any bytes anywhere: one answer, and never an allow without the service or a bypassed path.
     #[test]
     fn any_request_gets_one_decision(path in prop::collection::vec(any::<u8>(), 0..64), values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..3)) {
-        let mut headers = vec![(":path".to_owned(), path)];
-        headers.extend(values.into_iter().map(|value| ("authorization".to_owned(), value)));
+        let mut headers = vec![(":path", path)];
+        headers.extend(values.into_iter().map(|value| ("authorization", value)));
+        let headers = HeaderMap::new(&headers);
         let mut exchange = Exchange::new(1);
         let mut engine = engine(r#"{"cluster":"c","bypassPaths":[]}"#);
-        let step = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
+        let step = exchange.handle_request(&mut engine, Request::new(&headers), now());
         prop_assert!(matches!(step, Some(Step::Deny(_))), "{step:?}");
         prop_assert!(!exchange.is_allowed());
     }
@@ -264,9 +251,9 @@ proptest! {
     ) {
         let claims = if is_admin { r#"{"jti":"a","scope":"admin write","roles":"ops"}"# } else { r#"{"jti":"a"}"# };
         let headers = [(":method", method), (":authority", host), (":path", path.clone()), ("authorization", bearer(claims).into_bytes())];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value));
+        let headers = HeaderMap::new(&headers);
         let (mut engine, mut exchange) = (engine(RULES), Exchange::new(1));
-        let step = exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&headers)), now());
+        let step = exchange.handle_request(&mut engine, Request::new(&headers), now());
         let starts = |prefix: &str| path.starts_with(prefix.as_bytes());
         prop_assert_eq!(exchange.is_allowed(), matches!(step, Some(Step::Continue(_))));
         prop_assert!(!exchange.is_allowed() || starts("/public") || starts("/health"));
@@ -282,7 +269,7 @@ proptest! {
     fn any_reply_gets_one_decision(status in prop::collection::vec(any::<u8>(), 0..5)) {
         let mut exchange = Exchange::new(1);
         let mut engine = strict();
-        exchange.handle_request(&mut engine, Request::new(&Request::borrowed(&request("/x", Some(&format!("Bearer {TOKEN}"))))), now());
+        exchange.handle_request(&mut engine, Request::new(&headers("/x", Some(&format!("Bearer {TOKEN}")))), now());
         exchange.handle_callout_reply(&mut engine, CalloutReply::Status(&status), now());
         prop_assert_eq!(exchange.is_allowed(), status == b"200");
     }

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 
-use crate::{Config, Denial, Engine, Exchange, FetchId, FetchReply, Report, Request, Step};
+use crate::{Config, Denial, Engine, Exchange, FetchId, FetchReply, HeaderMap, Report, Request, Step};
 
 const CONFIG: &str = r#"{"timeout":2000,"bypassPaths":[],"tokens":{"maxFailures":3},"issuers":[{"issuer":"https://a","audiences":["api"],
     "jwks":{"cluster":"outbound|443||a.local","refresh":"1m","staleFor":"10m"}}]}"#;
@@ -54,10 +54,8 @@ impl Gateway {
 
     /// What becomes of a request with this token.
     fn ask(&mut self, exchange: &mut Exchange, token: &str, now: u64) -> &'static str {
-        let headers = [(":path", "/".to_owned()), ("authorization", format!("Bearer {token}"))];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        let headers = HeaderMap::new(&[(":path", "/"), ("authorization", &format!("Bearer {token}"))]);
         let source = || b"192.0.2.1".to_vec();
-        let headers = Request::borrowed(&headers);
         let request = Request::new(&headers).with_source(&source);
         match exchange.handle_request(&mut self.engine, request, at(now)) {
             Some(Step::Continue(permit)) => permit.reason().code(),

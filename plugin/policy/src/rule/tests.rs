@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{OnError, Rules, Ruling, Target};
-use crate::{Config, Denial, Request, config::tests::ISSUERS};
+use crate::{Config, Denial, HeaderMap, Request, config::tests::ISSUERS};
 
 const RULES: &str = r#"{"cluster":"c","bypassPaths":["/health"],"paths":{"ambiguous":"neverMatch"},"rules":[
     {"match":{"path":{"prefix":"/admin"}},"require":{"scopes":["admin"]}},
@@ -15,9 +15,8 @@ const RULES: &str = r#"{"cluster":"c","bypassPaths":["/health"],"paths":{"ambigu
 /// The scopes that a request needs, each rule's being one; `None` where it needs no token.
 fn ruling(config: &str, headers: &[(&str, &[u8])]) -> Result<Option<Vec<String>>, Denial> {
     let config = Config::from_slice(config.as_bytes()).unwrap().config;
-    let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
     let rules: &Rules = &config.rules;
-    Ok(match rules.ruling(&Target::read(Request::new(&Request::borrowed(&headers))), config.ambiguous_paths)? {
+    Ok(match rules.ruling(&Target::read(Request::new(&HeaderMap::new(headers))), config.ambiguous_paths)? {
         Ruling::Open(_) => None,
         Ruling::Protected(requirements, _) => {
             Some(requirements.iter().flat_map(|requirement| requirement.scopes.clone()).collect())
@@ -44,12 +43,8 @@ fn all_rules_that_may_match_have_to_let_a_request_do_without_the_service() {
                 {{"match":{{"path":{{"exact":"/open"}}}},"auth":"none"}}]}}"#
         );
         let config = Config::from_slice(text.as_bytes()).unwrap().config;
-        let headers = [(":path".to_owned(), path.as_bytes().to_vec())];
-        match config
-            .rules
-            .ruling(&Target::read(Request::new(&Request::borrowed(&headers))), config.ambiguous_paths)
-            .unwrap()
-        {
+        let headers = HeaderMap::new(&[(":path", path)]);
+        match config.rules.ruling(&Target::read(Request::new(&headers)), config.ambiguous_paths).unwrap() {
             Ruling::Protected(_, on_error) => on_error,
             ruling @ Ruling::Open(_) => panic!("{ruling:?}"),
         }

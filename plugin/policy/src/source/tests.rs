@@ -1,5 +1,5 @@
 use super::{Found, TokenSource, find};
-use crate::{Denial, HeaderMutation, Request};
+use crate::{Denial, HeaderMap, HeaderMutation, Request};
 
 fn sources() -> [TokenSource; 4] {
     [
@@ -10,20 +10,14 @@ fn sources() -> [TokenSource; 4] {
     ]
 }
 
-fn headers(headers: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
-    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
-}
-
 fn found(of: &[(&str, &str)]) -> Result<String, Denial> {
-    let (headers, sources) = (headers(of), sources());
-    find(Request::new(&Request::borrowed(&headers)), &sources)
+    find(Request::new(&HeaderMap::new(of)), &sources())
         .map(|Found { text, .. }| String::from_utf8(text.to_vec()).unwrap())
 }
 
 /// What takes the token out, as `name: value`, or the name alone where the header goes.
 fn removal(of: &[(&str, &str)]) -> String {
-    let (headers, sources) = (headers(of), sources());
-    let headers = Request::borrowed(&headers);
+    let (headers, sources) = (HeaderMap::new(of), sources());
     let request = Request::new(&headers);
     match find(request, &sources).unwrap().source.removal(request) {
         HeaderMutation::Set { name, value } => format!("{name}: {}", String::from_utf8(value).unwrap()),
@@ -78,8 +72,7 @@ fn what_stands_in_a_place_must_be_a_token() {
         ((":path", "/?access_token=a%2eb"), Denial::MalformedToken),
         ((":path", "/?access_token=a?access_token=b"), Denial::MalformedToken),
     ] {
-        let (headers, sources) = (headers(&[place, (":method", "GET")]), sources());
-        let headers = Request::borrowed(&headers);
+        let (headers, sources) = (HeaderMap::new(&[place, (":method", "GET")]), sources());
         let found = find(Request::new(&headers), &sources);
         assert_eq!(found.map_or_else(|denial| denial, |found| found.malformed()), denial, "{place:?}");
     }

@@ -4,7 +4,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use super::TokenReader;
 use crate::{
-    Denial, Request,
+    Denial, HeaderMap, Request,
     source::{self, Found, TokenSource},
 };
 
@@ -18,9 +18,8 @@ fn valid() -> String {
 }
 
 fn read(values: &[&[u8]]) -> Result<(), Denial> {
-    let headers: Vec<_> = values.iter().map(|value| ("authorization".to_owned(), value.to_vec())).collect();
-    let sources = [TokenSource::bearer()];
-    let headers = Request::borrowed(&headers);
+    let headers: Vec<_> = values.iter().map(|value| ("authorization", value)).collect();
+    let (headers, sources) = (HeaderMap::new(&headers), [TokenSource::bearer()]);
     let found = source::find(Request::new(&headers), &sources)?;
     TokenReader::default().read(&found, 1024)?.check_identifier()
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, Fetch, FetchReply, Request, Step};
+use gwauthz_policy::{CalloutReply, Config, Engine, Exchange, Fetch, FetchReply, HeaderMap, Request, Step};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 
 /// When everything happens, unless a test says otherwise.
@@ -35,10 +35,9 @@ impl Gateway {
     /// What becomes of a request, and the request.
     pub(crate) fn open(&mut self, headers: &[(&str, &[u8])]) -> Held {
         self.streams += 1;
-        let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let source = || b"192.0.2.1".to_vec();
         let mut exchange = Exchange::new(self.streams);
-        let headers = Request::borrowed(&headers);
+        let headers = HeaderMap::new(headers);
         let request = Request::new(&headers).with_source(&source);
         let step = exchange.handle_request(&mut self.engine, request, self.now).unwrap();
         Held { exchange, step }
@@ -51,7 +50,7 @@ impl Gateway {
 
     /// What the headers arriving once more lead to.
     pub(crate) fn again(&mut self, held: &mut Held) -> Option<Step> {
-        held.exchange.handle_request(&mut self.engine, Request::new(&[]), self.now)
+        held.exchange.handle_request(&mut self.engine, Request::new(&HeaderMap::default()), self.now)
     }
 
     /// The name of what becomes of a request.

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::{
-    Config, Engine, Exchange, Request,
+    Config, Engine, Exchange, HeaderMap, Request,
     engine::tests::{name, reply},
 };
 
@@ -19,8 +19,8 @@ fn patient() -> Engine {
 }
 
 fn request(engine: &mut Engine, exchange: &mut Exchange, now: SystemTime) -> Option<&'static str> {
-    let headers = [(":path".to_owned(), b"/".to_vec()), ("authorization".to_owned(), TOKEN.into())];
-    exchange.handle_request(engine, Request::new(&Request::borrowed(&headers)), now).as_ref().map(name)
+    let headers = HeaderMap::new(&[(":path", "/"), ("authorization", TOKEN)]);
+    exchange.handle_request(engine, Request::new(&headers), now).as_ref().map(name)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::MOST;
 use crate::{
-    CalloutReply, Config, Engine, Exchange, Request, Step,
+    CalloutReply, Config, Engine, Exchange, HeaderMap, Request, Step,
     engine::tests::{name, reply},
 };
 
@@ -36,13 +36,13 @@ fn failing_open(config: &str) -> Engine {
     Engine::new(config)
 }
 
-fn headers(signature: &str, path: &str) -> Vec<(String, Vec<u8>)> {
+fn headers(signature: &str, path: &str) -> HeaderMap {
     let token = format!("Bearer eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJhIn0.{signature}");
-    vec![(":path".to_owned(), path.as_bytes().to_vec()), ("authorization".to_owned(), token.into_bytes())]
+    HeaderMap::new(&[(":path", path), ("authorization", &token)])
 }
 
 fn ask(engine: &mut Engine, exchange: &mut Exchange, token: &str, now: SystemTime) -> Option<&'static str> {
-    exchange.handle_request(engine, Request::new(&Request::borrowed(&headers(token, "/"))), now).as_ref().map(name)
+    exchange.handle_request(engine, Request::new(&headers(token, "/")), now).as_ref().map(name)
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn each_question_is_its_own() {
         let [mut first, mut second, mut third] = [1, 2, 3].map(Exchange::new);
         assert_eq!(ask(&mut engine, &mut first, "c2ln", at(0)), Some("callout"));
         assert_eq!(ask(&mut engine, &mut second, "c2lo", at(0)), Some("callout"), "another token");
-        let step = third.handle_request(&mut engine, Request::new(&Request::borrowed(&headers("c2ln", path))), at(0));
+        let step = third.handle_request(&mut engine, Request::new(&headers("c2ln", path)), at(0));
         assert_eq!(step.as_ref().map(name), Some(expected), "{config} {path}");
     }
 }
@@ -119,7 +119,7 @@ fn who_is_denied_before_it_asks_hands_on_too() {
     first.handle_end(&mut engine);
     assert_eq!(engine.take_woken(), [2]);
     // Its headers are gone: what it asked about is not asked any more.
-    let step = second.handle_request(&mut engine, Request::new(&[]), at(1));
+    let step = second.handle_request(&mut engine, Request::new(&HeaderMap::default()), at(1));
     assert_eq!(step.as_ref().map(name), Some("missing_token"));
     assert_eq!(engine.take_woken(), [3]);
     assert_eq!(ask(&mut engine, third, "c2ln", at(2)), Some("callout"));
@@ -134,7 +134,7 @@ fn nobody_waits_for_others_beyond_its_time() {
     assert_eq!(engine.next_tick(at(100)), Some(Duration::from_millis(1000)));
     engine.handle_tick(at(1100));
     assert_eq!(engine.take_woken(), [2]);
-    let step = second.handle_request(&mut engine, Request::new(&Request::borrowed(&headers("c2ln", "/"))), at(1100));
+    let step = second.handle_request(&mut engine, Request::new(&headers("c2ln", "/")), at(1100));
     let Some(Step::Deny(answer)) = step else { panic!("{step:?}") };
     assert_eq!((answer.denial.code(), answer.status), ("authorization_unavailable", 503));
     assert!(answer.headers.iter().any(|(name, _)| *name == "retry-after"));
@@ -153,7 +153,7 @@ fn who_has_waited_in_vain_does_not_get_in_without_the_service() {
     engine.handle_tick(at(1999));
     first.handle_end(&mut engine);
     assert_eq!(engine.take_woken(), [2]);
-    let step = second.handle_request(&mut engine, Request::new(&Request::borrowed(&headers("c2ln", "/"))), at(1999));
+    let step = second.handle_request(&mut engine, Request::new(&headers("c2ln", "/")), at(1999));
     let Some(Step::Callout(callout)) = step else { panic!("{step:?}") };
     assert_eq!(callout.timeout, Duration::from_secs(2), "a time that the service can keep");
     engine.handle_tick(at(2000));
@@ -168,10 +168,7 @@ fn what_counts_without_the_service_each_knows_for_itself() {
     let mut exchanges = [1, 2, 3].map(Exchange::new);
     let paths = ["/public", "/admin", "/public/a"];
     let send = |exchange: &mut Exchange, engine: &mut Engine, path: &str| {
-        exchange
-            .handle_request(engine, Request::new(&Request::borrowed(&headers("c2ln", path))), at(0))
-            .as_ref()
-            .map(name)
+        exchange.handle_request(engine, Request::new(&headers("c2ln", path)), at(0)).as_ref().map(name)
     };
     for ((exchange, path), expected) in exchanges.iter_mut().zip(paths).zip(["callout", "wait", "wait"]) {
         assert_eq!(send(exchange, &mut engine, path), Some(expected));
@@ -264,7 +261,7 @@ impl Run {
     fn request(&mut self, stream: u32) {
         let Some((token, _, exchange)) = self.open.get_mut(&stream) else { return };
         let headers = headers(TOKENS[*token], "/");
-        let step = exchange.handle_request(&mut self.engine, Request::new(&Request::borrowed(&headers)), at(self.now));
+        let step = exchange.handle_request(&mut self.engine, Request::new(&headers), at(self.now));
         self.go_on(stream, step);
     }
 

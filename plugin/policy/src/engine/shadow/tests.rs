@@ -5,7 +5,9 @@ use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use proptest::prelude::*;
 
 use super::MOST;
-use crate::{Callout, CalloutReply, Config, Engine, Exchange, FetchReply, Metric, Permit, Report, Request, Step};
+use crate::{
+    Callout, CalloutReply, Config, Engine, Exchange, FetchReply, HeaderMap, Metric, Permit, Report, Request, Step,
+};
 
 const NOW: Duration = Duration::from_secs(1_700_000_000);
 
@@ -42,7 +44,7 @@ struct Gateway {
     is_shadow: bool,
     now: SystemTime,
     exchanges: Vec<Exchange>,
-    requests: Vec<Vec<(String, Vec<u8>)>>,
+    requests: Vec<HeaderMap>,
     /// By the number of their request, counted from 1.
     callouts: Vec<(u32, Callout)>,
     /// What was decided, or would have been.
@@ -62,8 +64,8 @@ impl Gateway {
         }
     }
 
-    fn request(&mut self, headers: Vec<(String, Vec<u8>)>) {
-        self.requests.push(headers);
+    fn request(&mut self, headers: &[(&str, &[u8])]) {
+        self.requests.push(HeaderMap::new(headers));
         let number = u32::try_from(self.requests.len()).unwrap();
         self.exchanges.push(Exchange::new(number));
         let step = self.ask(number);
@@ -83,8 +85,7 @@ impl Gateway {
     fn ask(&mut self, number: u32) -> Option<Step> {
         let place = usize::try_from(number).unwrap() - 1;
         let source = || b"192.0.2.1".to_vec();
-        let headers = Request::borrowed(&self.requests[place]);
-        let request = Request::new(&headers).with_source(&source);
+        let request = Request::new(&self.requests[place]).with_source(&source);
         self.exchanges[place].handle_request(&mut self.engine, request, self.now)
     }
 
@@ -218,9 +219,9 @@ proptest! {
             for gateway in &mut gateways {
                 match event.clone() {
                     Event::Request(path, authorization) => {
-                        let mut headers = vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), path)];
-                        headers.extend(authorization.map(|value| ("authorization".to_owned(), value)));
-                        gateway.request(headers);
+                        let mut headers = vec![(":method", b"GET".as_slice()), (":path", &path)];
+                        headers.extend(authorization.as_ref().map(|value| ("authorization", value.as_slice())));
+                        gateway.request(&headers);
                     }
                     Event::Reply(which, status) => {
                         let reply = status.as_deref().map_or(CalloutReply::Reset, CalloutReply::Status);
@@ -246,22 +247,18 @@ proptest! {
 fn so_many_are_looked_at_at_a_time() {
     let mut gateway = Gateway::new(r#""cluster":"c""#, "shadow");
     let token = bearer(r#"{"jti":"a"}"#);
-    let headers = |token: Option<&Vec<u8>>| {
-        let mut headers = vec![(":path".to_owned(), b"/".to_vec())];
-        headers.extend(token.map(|token| ("authorization".to_owned(), token.clone())));
-        headers
-    };
+    let headers = [(":path", b"/".as_slice()), ("authorization", &token)];
     for _ in 0..MOST + 3 {
-        gateway.request(headers(Some(&token)));
+        gateway.request(&headers);
     }
     assert_eq!(gateway.callouts.len(), MOST);
     assert_eq!(gateway.decided, ["undecided"; 3]);
     // What needs nobody's word is decided all the same.
-    gateway.request(headers(None));
+    gateway.request(&headers[..1]);
     assert_eq!(gateway.decided.pop().unwrap(), "missing_token");
     gateway.reply(0, CalloutReply::Status(b"200"));
     assert_eq!(gateway.decided.pop().unwrap(), "allowed");
-    gateway.request(headers(Some(&token)));
+    gateway.request(&headers);
     assert_eq!(gateway.callouts.len(), MOST);
 }
 
@@ -283,7 +280,7 @@ fn the_audit_tells_what_would_have_been() {
     let config = r#""cluster":"c","observability":{"audit":"all"}"#;
     let mut gateway = Gateway::new(config, "shadow");
     gateway.exchanges.push(Exchange::new(1));
-    gateway.requests.push(vec![(":path".to_owned(), b"/a".to_vec())]);
+    gateway.requests.push(HeaderMap::new(&[(":path", "/a")]));
     let permit: Option<Permit> = match gateway.ask(1) {
         Some(Step::Continue(permit)) => Some(permit),
         _ => None,
