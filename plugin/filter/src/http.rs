@@ -47,7 +47,8 @@ impl Http {
 
 impl Drop for Http {
     fn drop(&mut self) {
-        if let Some(shared) = &self.shared {
+        // One that is allowed has left nobody waiting.
+        if let Some(shared) = self.shared.as_ref().filter(|_| !self.exchange.borrow().is_allowed()) {
             self.exchange.borrow_mut().handle_end(&mut shared.engine());
             shared.forget(self.id);
             shared.schedule_wake();
@@ -155,24 +156,19 @@ fn hear(shared: &Shared, exchange: &RefCell<Exchange>, reply: CalloutReply<'_>) 
 
 /// Does what the policy says to a request; one that it allows is still to be let go on.
 fn carry_out(shared: &Rc<Shared>, id: u32, exchange: &Rc<RefCell<Exchange>>, step: Step) {
-    let mut step = step;
-    loop {
-        match step {
-            Step::Continue(permit) => change(shared, exchange, &permit),
-            Step::Deny(answer) => deny(shared, exchange, &answer),
-            Step::Callout(callout) => match dispatch(&callout) {
-                Some(token) => shared.called(token, id, exchange),
-                // There may be another service to ask.
-                None => {
-                    if let Some(next) = hear(shared, exchange, CalloutReply::NotSent) {
-                        step = next;
-                        continue;
-                    }
+    match step {
+        Step::Continue(permit) => change(shared, exchange, &permit),
+        Step::Deny(answer) => deny(shared, exchange, &answer),
+        Step::Callout(callout) => match dispatch(&callout) {
+            Some(token) => shared.called(token, id, exchange),
+            // There may be another service to ask.
+            None => {
+                if let Some(next) = hear(shared, exchange, CalloutReply::NotSent) {
+                    return carry_out(shared, id, exchange, next);
                 }
-            },
-            Step::Wait => shared.hold(id, exchange),
-        }
-        break;
+            }
+        },
+        Step::Wait => shared.hold(id, exchange),
     }
     shared.schedule_wake();
 }

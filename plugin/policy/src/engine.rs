@@ -196,15 +196,14 @@ impl Engine {
 
     /// What operators are to be told next: to be asked for behind every other call, until there is nothing left.
     pub fn next_report(&mut self) -> Option<Report> {
-        let upstream = self.config.upstream.as_ref();
-        if upstream.is_some_and(|upstream| upstream.persistence.breaker.is_some()) {
-            self.report_breakers();
+        if let Some(news) = self.health.take_news() {
+            self.report_breakers(news);
         }
         self.reports.next()
     }
 
-    fn report_breakers(&mut self) {
-        let News { changes, withheld, open_by } = self.health.take_news();
+    fn report_breakers(&mut self, news: News) {
+        let News { changes, withheld, open_by } = news;
         for _ in 0..withheld {
             self.reports.count(Metric::BreakerWithheld);
         }

@@ -22,20 +22,19 @@ impl Identity {
         }
     }
 
-    /// The headers that these claims make. One that is absent or empty makes none.
+    /// Sets the headers that these claims make. One that is absent or empty makes none.
     ///
     /// A claim that cannot stand in a header as it is denies: without it, an upstream might take the request for that of
     /// somebody else, or for one that may do more.
     #[inline(never)]
-    pub(crate) fn headers(&self, claims: &Object) -> Result<Vec<HeaderMutation>, Denial> {
-        let mut headers = Vec::new();
+    pub(crate) fn set(&self, claims: &Object, mutations: &mut Vec<HeaderMutation>) -> Result<(), Denial> {
         for FromClaim { header, claim } in &self.0 {
             let value = claims.get(claim).map_or(Ok(String::new()), text)?;
             if !value.is_empty() {
-                headers.push(HeaderMutation::Set { name: header.clone(), value: value.into_bytes() });
+                mutations.push(HeaderMutation::Set { name: header.clone(), value: value.into_bytes() });
             }
         }
-        Ok(headers)
+        Ok(())
     }
 }
 
@@ -83,7 +82,8 @@ mod tests {
     /// What the header is set to.
     fn value(claim: &str) -> Result<Option<String>, Denial> {
         let claims = Json::parse(format!("{{\"sub\":{claim}}}").as_bytes()).unwrap().into_object().unwrap();
-        let headers = identity().headers(&claims)?;
+        let mut headers = Vec::new();
+        identity().set(&claims, &mut headers)?;
         Ok(headers.first().map(|header| match header {
             HeaderMutation::Set { name, value } if name == "x-user-id" => String::from_utf8(value.clone()).unwrap(),
             other => panic!("{other:?}"),

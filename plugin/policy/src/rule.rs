@@ -82,10 +82,9 @@ pub(crate) enum Ruling<'a> {
     Protected(Vec<&'a Requirement>, OnError),
 }
 
-/// What of a request rules look at, in normal form, once one does.
+/// What of a request rules look at beside its path, in normal form, once one does.
 pub(crate) struct Target<'a> {
     request: Request<'a>,
-    path: OnceCell<Path<'a>>,
     host: OnceCell<Option<Cow<'a, str>>>,
     method: OnceCell<Option<&'a [u8]>>,
 }
@@ -105,14 +104,14 @@ impl Rules {
     /// A path that can be read in two ways is refused if that is asked for and any rule looks at paths.
     pub(crate) fn ruling(&self, target: &Target<'_>, ambiguous: AmbiguousPaths) -> Result<Ruling<'_>, Denial> {
         let looks_at_paths = self.list.iter().any(|rule| rule.conditions.path.is_some());
-        let loose = match looks_at_paths.then(|| target.path()) {
-            Some(Path::Ambiguous) if ambiguous == AmbiguousPaths::Reject => return Err(Denial::AmbiguousPath),
-            Some(path) => path.loosened(),
-            None => Cow::default(),
-        };
+        let path = if looks_at_paths { Path::parse(target.request.path()) } else { Path::Absent };
+        if path == Path::Ambiguous && ambiguous == AmbiguousPaths::Reject {
+            return Err(Denial::AmbiguousPath);
+        }
+        let loose = path.loosened();
         let (mut requirements, mut on_error) = (Vec::new(), None);
         for rule in &self.list {
-            let fit = rule.conditions.fit(target, &loose);
+            let fit = rule.conditions.fit(&path, &loose, target);
             match (fit, &rule.auth) {
                 (Fit::No, _) | (Fit::Maybe, Auth::None) => {}
                 (Fit::Yes, Auth::None) if requirements.is_empty() => return Ok(Ruling::Open(PermitReason::Bypass)),
@@ -139,8 +138,9 @@ impl OnError {
 }
 
 impl Conditions {
-    fn fit(&self, target: &Target<'_>, loose_path: &[u8]) -> Fit {
-        let path = self.path.as_ref().map_or(Fit::Yes, |pattern| match target.path() {
+    /// `loose_path`: the path as the laxest upstream reads it.
+    fn fit(&self, path: &Path<'_>, loose_path: &[u8], target: &Target<'_>) -> Fit {
+        let path = self.path.as_ref().map_or(Fit::Yes, |pattern| match path {
             Path::Plain(path) => pattern.fit(path, loose_path),
             // What goes through CONNECT may be for any path.
             Path::Ambiguous | Path::Absent => Fit::Maybe,
@@ -192,12 +192,8 @@ fn covers_all<T>(wide: &[T], narrow: &[T], covers: impl Fn(&T, &T) -> bool) -> b
 }
 
 impl<'a> Target<'a> {
-    pub(crate) fn read(request: Request<'a>) -> Self {
-        Self { request, path: OnceCell::new(), host: OnceCell::new(), method: OnceCell::new() }
-    }
-
-    fn path(&self) -> &Path<'a> {
-        self.path.get_or_init(|| Path::parse(self.request.path()))
+    pub(crate) fn new(request: Request<'a>) -> Self {
+        Self { request, host: OnceCell::new(), method: OnceCell::new() }
     }
 
     /// `None` where it cannot be told.

@@ -35,7 +35,8 @@ pub(crate) struct Health {
     told_open: i64,
     budget: Budget,
     jitter: Jitter,
-    news: News,
+    /// Absent where no breaker had anything to do.
+    news: Option<News>,
 }
 
 /// What the breakers have done since somebody has asked.
@@ -92,7 +93,7 @@ impl Health {
     /// Nothing is known yet of this many endpoints.
     pub(crate) fn new(endpoints: usize) -> Self {
         let breakers = (0..endpoints).map(|_| CommonBreaker::default()).collect();
-        Self { breakers, told_open: 0, budget: Budget::default(), jitter: Jitter::default(), news: News::default() }
+        Self { breakers, told_open: 0, budget: Budget::default(), jitter: Jitter::default(), news: None }
     }
 
     /// The breakers are those of all workers.
@@ -102,10 +103,11 @@ impl Health {
         }
     }
 
-    pub(crate) fn take_news(&mut self) -> News {
+    pub(crate) fn take_news(&mut self) -> Option<News> {
+        let news = self.news.take()?;
         let open = self.breakers.iter().map(|breaker| i64::from(breaker.is_open())).sum();
         let open_by = open - mem::replace(&mut self.told_open, open);
-        News { open_by, ..mem::take(&mut self.news) }
+        Some(News { open_by, ..news })
     }
 
     /// How many breakers were open when [`Self::take_news`] told.
@@ -136,7 +138,7 @@ impl Attempts {
         let is_unavailable = reply.is_unavailable();
         if let (Some(limits), Some(breaker)) = (&persistence.breaker, health.breakers.get_mut(self.endpoint)) {
             let change = breaker.record(self.pass, !is_unavailable, limits, now);
-            health.news.changes.extend(change.map(|change| (self.endpoint, change)));
+            health.news.get_or_insert_default().changes.extend(change.map(|change| (self.endpoint, change)));
         }
         if !is_unavailable {
             return None;
@@ -162,19 +164,23 @@ impl Attempts {
     /// Asks the first endpoint from this one on that may be asked.
     fn ask_from(&mut self, first: usize, persistence: &Persistence, health: &mut Health, now: SystemTime) -> Next {
         let Some(timeout) = persistence.timeout(self.began, now) else { return Next::GiveUp };
-        for (endpoint, breaker) in health.breakers.iter_mut().enumerate().skip(first) {
-            let pass = match &persistence.breaker {
-                Some(limits) => breaker.admit(limits, now),
-                None => Some(Pass::default()),
-            };
-            if let Some(pass) = pass {
-                let count = if endpoint == self.endpoint { self.count.saturating_add(1) } else { 1 };
-                *self = Self { endpoint, count, pass, ..*self };
-                return Next::Ask { endpoint, timeout };
+        let mut endpoint = first;
+        while let Some(breaker) = health.breakers.get_mut(endpoint) {
+            let Some(limits) = &persistence.breaker else { return self.ask(endpoint, Pass::default(), timeout) };
+            let news = health.news.get_or_insert_default();
+            match breaker.admit(limits, now) {
+                Some(pass) => return self.ask(endpoint, pass, timeout),
+                None => news.withheld += 1,
             }
-            health.news.withheld += 1;
+            endpoint += 1;
         }
         Next::GiveUp
+    }
+
+    fn ask(&mut self, endpoint: usize, pass: Pass, timeout: Duration) -> Next {
+        let count = if endpoint == self.endpoint { self.count.saturating_add(1) } else { 1 };
+        *self = Self { endpoint, count, pass, ..*self };
+        Next::Ask { endpoint, timeout }
     }
 }
 

@@ -24,6 +24,8 @@ use super::{Engine, Step, asking::Asking};
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 /// One request from its headers to its decision.
+///
+/// What few requests have is boxed: a gateway takes the memory for all of this with each.
 #[derive(Debug)]
 pub struct Exchange {
     stream: u32,
@@ -35,11 +37,11 @@ pub struct Exchange {
     /// What the upstream is told of the token, once somebody has vouched for it.
     identity: Vec<HeaderMutation>,
     /// The answer once the service has allowed a token that does not meet what the rules require.
-    unmet: Option<Answer>,
+    unmet: Option<Box<Answer>>,
     /// When the callout was asked for.
     asked: Option<SystemTime>,
     /// What the audit is to tell of it.
-    record: Option<Record>,
+    record: Option<Box<Record>>,
     /// Whether the client speaks gRPC; known once the request is not simply allowed.
     to_grpc: bool,
     /// The question to the service, once it has been put.
@@ -220,7 +222,7 @@ impl Exchange {
     #[inline(never)]
     fn decide(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Result<Step, Obstacle> {
         let Engine { config, tokens, verifier, revocations, reports, .. } = engine;
-        self.record = config.audit.record(request);
+        self.record = config.audit.record(request).map(Box::new);
         // What clients may not say.
         self.mutations.clear();
         config.identity.remove(request, &mut self.mutations);
@@ -250,17 +252,15 @@ impl Exchange {
             Some(Answer::new(denial, &requirement.scopes, config.errors, request.is_grpc()))
         });
         // What the upstream is to be told.
-        let unmet = unmet.or_else(|| match config.identity.headers(token.claims()) {
-            Ok(headers) => {
-                self.identity = headers;
-                None
-            }
-            Err(denial) => Some(Answer::new(denial, &[], config.errors, request.is_grpc())),
+        self.identity.clear();
+        let unmet = unmet.or_else(|| {
+            let denial = config.identity.set(token.claims(), &mut self.identity).err()?;
+            Some(Answer::new(denial, &[], config.errors, request.is_grpc()))
         });
         match unmet {
             // What a trusted issuer has signed needs nobody's word.
             Some(answer) if is_verified => return Ok(Step::Deny(answer)),
-            unmet => self.unmet = unmet,
+            unmet => self.unmet = unmet.map(Box::new),
         }
         // Paths are logged everywhere.
         if config.strip_token || matches!(found.source, TokenSource::Query(_)) {
@@ -298,7 +298,7 @@ impl Exchange {
     /// Lets the request pass, unless its token lacks what the rules require: without issuers nobody has verified that before.
     fn allow(&mut self, reason: PermitReason) -> Step {
         match self.unmet.take() {
-            Some(answer) => Step::Deny(answer),
+            Some(answer) => Step::Deny(*answer),
             None => Step::Continue(self.permit(reason)),
         }
     }
@@ -345,7 +345,7 @@ impl Exchange {
 /// What the rules say.
 #[inline(never)]
 fn ruling<'a>(config: &'a Config, request: Request<'_>) -> Result<Ruling<'a>, Denial> {
-    let target = Target::read(request);
+    let target = Target::new(request);
     let ruling = config.rules.ruling(&target, config.ambiguous_paths)?;
     let is_preflight = config.allow_preflight && target.is_preflight();
     Ok(if is_preflight { Ruling::Open(PermitReason::Preflight) } else { ruling })

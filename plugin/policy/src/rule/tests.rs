@@ -16,7 +16,7 @@ const RULES: &str = r#"{"cluster":"c","bypassPaths":["/health"],"paths":{"ambigu
 fn ruling(config: &str, headers: &[(&str, &[u8])]) -> Result<Option<Vec<String>>, Denial> {
     let config = Config::from_slice(config.as_bytes()).unwrap().config;
     let rules: &Rules = &config.rules;
-    Ok(match rules.ruling(&Target::read(Request::new(&HeaderMap::new(headers))), config.ambiguous_paths)? {
+    Ok(match rules.ruling(&Target::new(Request::new(&HeaderMap::new(headers))), config.ambiguous_paths)? {
         Ruling::Open(_) => None,
         Ruling::Protected(requirements, _) => {
             Some(requirements.iter().flat_map(|requirement| requirement.scopes.clone()).collect())
@@ -44,7 +44,7 @@ fn all_rules_that_may_match_have_to_let_a_request_do_without_the_service() {
         );
         let config = Config::from_slice(text.as_bytes()).unwrap().config;
         let headers = HeaderMap::new(&[(":path", path)]);
-        match config.rules.ruling(&Target::read(Request::new(&headers)), config.ambiguous_paths).unwrap() {
+        match config.rules.ruling(&Target::new(Request::new(&headers)), config.ambiguous_paths).unwrap() {
             Ruling::Protected(_, on_error) => on_error,
             ruling @ Ruling::Open(_) => panic!("{ruling:?}"),
         }

@@ -37,17 +37,24 @@ impl TokenReader {
     }
 }
 
-/// Whether two texts are one, in a time that does not tell how far they are: one of them is a secret.
+/// Whether two texts are one, in a time that does not tell how far they are: one of them is a secret. No signed token is
+/// shorter than a block, and such texts are not looked for.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let ((blocks, rest), (other_blocks, other_rest)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
-    let mut difference = 0;
-    for (one, other) in blocks.iter().zip(other_blocks) {
-        difference |= u128::from_ne_bytes(*one) ^ u128::from_ne_bytes(*other);
+    let (Some(end), Some(other_end)) = (one.last_chunk(), other.last_chunk()) else { return false };
+    let mut differences = difference(end, other_end);
+    for (block, other_block) in one.as_chunks().0.iter().zip(other.as_chunks().0) {
+        differences |= difference(block, other_block);
     }
-    for (one, other) in rest.iter().zip(other_rest) {
-        difference |= u128::from(one ^ other);
+    one.len() == other.len() && differences == 0
+}
+
+/// What is set in only one of two blocks; zero where they are one.
+fn difference(one: &[u8; 32], other: &[u8; 32]) -> u128 {
+    let number = |half: &[u8; 16]| u128::from_ne_bytes(*half);
+    match (one.as_chunks().0, other.as_chunks().0) {
+        ([a, b], [c, d]) => (number(a) ^ number(c)) | (number(b) ^ number(d)),
+        _ => u128::MAX,
     }
-    one.len() == other.len() && difference == 0
 }
 
 #[cfg(test)]
@@ -55,7 +62,7 @@ mod tests {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
     use proptest::prelude::*;
 
-    use super::TokenReader;
+    use super::{TokenReader, is_same};
     use crate::{
         Denial,
         source::{Found, TokenSource},
@@ -97,6 +104,20 @@ mod tests {
         assert_eq!(texts[0].as_bytes().last_chunk::<16>(), texts[1].as_bytes().last_chunk());
         for text in &texts {
             assert_eq!(token(&mut reader, text, 1024).unwrap().text(), text);
+        }
+    }
+
+    #[test]
+    fn one_byte_tells_texts_apart() {
+        for length in 32..100 {
+            let text = vec![b'a'; length];
+            assert!(is_same(&text, &text.clone()), "{length}");
+            assert!(!is_same(&text, &text[1..]), "{length}");
+            for place in 0..length {
+                let mut other = text.clone();
+                other[place] ^= 1;
+                assert!(!is_same(&text, &other), "{place} of {length}");
+            }
         }
     }
 
