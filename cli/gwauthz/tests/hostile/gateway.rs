@@ -140,8 +140,8 @@ fn assert_plain(lines: &[LogLine], headers: &[(String, Vec<u8>)]) {
 fn allows(configuration: &str, headers: &Headers, services: &Services) -> bool {
     let mut engine = Engine::new(Config::from_slice(configuration.as_bytes()).expect("it was accepted").config);
     let mut now: SystemTime = UNIX_EPOCH + NOW;
-    let mut exchange = Exchange::new(1);
-    let mut step = exchange.handle_request(&mut engine, Request::new(&gwauthz_policy::HeaderMap::new(headers)), now);
+    let (headers, mut exchange) = (gwauthz_policy::HeaderMap::new(headers), Exchange::new(1));
+    let mut step = exchange.handle_request(&mut engine, Request::new(&headers), now);
     for _ in 0..1000 {
         step = match step {
             Some(Step::Continue(_)) => return true,
@@ -162,11 +162,7 @@ fn allows(configuration: &str, headers: &Headers, services: &Services) -> bool {
                 }
                 match engine.take_woken().is_empty() {
                     true => Some(Step::Wait),
-                    false => exchange.handle_request(
-                        &mut engine,
-                        Request::new(&gwauthz_policy::HeaderMap::new(headers)),
-                        now,
-                    ),
+                    false => exchange.handle_request(&mut engine, Request::new(&headers), now),
                 }
             }
         };
