@@ -77,25 +77,15 @@ impl<'a> Headers<'a> {
     }
 
     /// The value of the header of this name, whatever its case, where there is one alone.
-    ///
-    /// Each request looks through its headers several times: without adapters, whose closures are calls.
     #[inline(never)]
     pub(crate) fn only(self, name: &[u8]) -> Option<&'a [u8]> {
-        let (mut start, mut only) = (0, None);
-        for [key, value] in self.sizes {
-            let (key, value) = (start + size(*key), size(*value));
-            let end = key + value + 2;
-            if key - start == name.len() && self.parts.get(start..key).is_some_and(|key| is_same(key, name)) {
-                let is_first = only.is_none();
-                only = self.parts.get(key + 1..end - 1).filter(|_| is_first);
-                only?;
-            }
-            start = end;
-        }
-        only
+        let (value, behind) = self.find(name)?;
+        behind.find(name).is_none().then_some(value)
     }
 
-    /// The value of the first header of this name, and the headers behind that.
+    /// The value of the first header of this name, whatever its case, and the headers behind that.
+    ///
+    /// Each request looks through its headers several times: without adapters, whose closures are calls.
     #[inline(never)]
     pub(crate) fn find(self, name: &[u8]) -> Option<(&'a [u8], Self)> {
         let Self { mut sizes, parts } = self;
