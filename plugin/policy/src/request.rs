@@ -5,7 +5,6 @@ use crate::header_map::{HeaderMap, Headers, is_alike};
 /// The headers of a request, pseudo-headers included, and who sent it.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    map: &'a HeaderMap,
     headers: Headers<'a>,
     source: Option<&'a dyn Fn() -> Vec<u8>>,
 }
@@ -14,7 +13,7 @@ impl<'a> Request<'a> {
     /// A request with these headers.
     #[must_use]
     pub fn new(headers: &'a HeaderMap) -> Self {
-        Self { map: headers, headers: headers.headers(), source: None }
+        Self { headers: headers.headers(), source: None }
     }
 
     /// The same request, from the client at this address, of which few decisions need to know.
@@ -25,7 +24,7 @@ impl<'a> Request<'a> {
 
     /// A copy of its headers.
     pub(crate) fn headers(self) -> HeaderMap {
-        self.map.clone()
+        HeaderMap::new(&self.headers.collect::<Vec<_>>())
     }
 
     /// The address of the client, in whatever form; nothing where nobody knows it.
