@@ -47,9 +47,9 @@ impl Http {
 
 impl Drop for Http {
     fn drop(&mut self) {
-        // One that is allowed has left nobody waiting.
-        if let Some(shared) = self.shared.as_ref().filter(|_| !self.exchange.borrow().is_allowed()) {
-            self.exchange.borrow_mut().handle_end(&mut shared.engine());
+        let Some(shared) = &self.shared else { return };
+        let was_undecided = self.exchange.borrow_mut().handle_end(&mut shared.engine());
+        if was_undecided {
             shared.forget(self.id);
             shared.schedule_wake();
         }

@@ -165,7 +165,8 @@ impl Exchange {
     /// How long the callout has taken, once, in milliseconds: since it was asked for.
     pub fn take_callout_time(&mut self, now: SystemTime) -> Option<u64> {
         let took = now.duration_since(self.asked.take()?).ok()?;
-        Some(took.as_secs().wrapping_mul(1000) + u64::from(took.subsec_millis()))
+        let seconds = u32::try_from(took.as_secs()).unwrap_or(u32::MAX);
+        Some(u64::from(seconds) * 1000 + u64::from(took.subsec_millis()))
     }
 
     /// What the audit tells of a request that was let through, once.
@@ -183,14 +184,15 @@ impl Exchange {
         engine.config.audit.line(&record, decision, engine.config.number, &mut engine.sampler)
     }
 
-    /// The request is over, decided or not.
-    pub fn handle_end(&mut self, engine: &mut Engine) {
-        if self.state == State::Waiting {
-            engine.waiting.remove(self.stream);
+    /// The request is over, decided or not. Whether it was not: then others may have been woken in its place.
+    pub fn handle_end(&mut self, engine: &mut Engine) -> bool {
+        match self.state {
+            State::New | State::Allowed | State::Denied => return false,
+            State::Waiting => engine.waiting.remove(self.stream),
+            State::AwaitingReply => {}
         }
-        if matches!(self.state, State::Waiting | State::AwaitingReply) {
-            self.leave_question(engine);
-        }
+        self.leave_question(engine);
+        true
     }
 
     /// The gateway did not change the request as its permit says: the permit is void.
