@@ -76,6 +76,12 @@ impl<'a> Headers<'a> {
         Some(Self { sizes: sizes.as_chunks().0.as_chunks().0, parts })
     }
 
+    /// A map of these.
+    pub(crate) fn to_map(self) -> HeaderMap {
+        let count = (self.sizes.len() as u32).to_le_bytes();
+        HeaderMap { bytes: [&count, self.sizes.as_flattened().as_flattened(), self.parts].concat() }
+    }
+
     /// The value of the header of this name, whatever its case, where there is one alone.
     #[inline(never)]
     pub(crate) fn only(self, name: &[u8]) -> Option<&'a [u8]> {
@@ -171,7 +177,12 @@ mod tests {
         #[test]
         fn what_is_written_is_read(list in prop::collection::vec((any::<Vec<u8>>(), any::<Vec<u8>>()), 0..8)) {
             let map = HeaderMap::new(&list);
-            prop_assert_eq!(headers(&map), list);
+            prop_assert_eq!(&headers(&map), &list);
+            let mut rest = map.headers();
+            for from in 0..=list.len() {
+                prop_assert_eq!(rest.to_map(), HeaderMap::new(&list[from..]));
+                rest.next();
+            }
             prop_assert_eq!(HeaderMap::from_bytes(map.bytes.clone()), Some(map));
         }
 

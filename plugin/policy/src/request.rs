@@ -24,7 +24,7 @@ impl<'a> Request<'a> {
 
     /// A copy of its headers.
     pub(crate) fn headers(self) -> HeaderMap {
-        HeaderMap::new(&self.headers.collect::<Vec<_>>())
+        self.headers.to_map()
     }
 
     /// The address of the client, in whatever form; nothing where nobody knows it.
