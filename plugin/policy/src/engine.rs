@@ -121,9 +121,8 @@ impl Engine {
         if self.shadows.has_callouts() {
             return Some(Duration::ZERO);
         }
-        let next = [self.verifier.next_fetch(), self.waiting.next_deadline()].into_iter().flatten();
-        let next = next.map(|next| next.duration_since(now).unwrap_or_default());
-        next.chain(self.revocations.as_ref().map(|revocations| revocations.due_in(now))).min()
+        let revocations = self.revocations.as_ref().map(|revocations| revocations.due_in(now));
+        [self.verifier.due_in(now), self.waiting.due_in(now), revocations].into_iter().flatten().min()
     }
 
     /// Time has passed; gives what is to be fetched.

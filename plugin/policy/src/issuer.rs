@@ -135,13 +135,13 @@ impl Verifier {
         Ok(issuer.check_claims(token, now)?)
     }
 
-    /// When a JWK Set is to be fetched next, if any is ever.
-    pub(crate) fn next_fetch(&self) -> Option<SystemTime> {
+    /// How long it is until a JWK Set is to be fetched next, if any is ever.
+    pub(crate) fn due_in(&self, now: SystemTime) -> Option<Duration> {
         let remote = self.issuers.iter().filter_map(|(_, keys)| match keys {
-            Keys::Remote(keys) => Some(keys.due()),
+            Keys::Remote(keys) => Some(keys.due_in(now)),
             Keys::Fixed(_) => None,
         });
-        remote.map(|due| due.unwrap_or(SystemTime::UNIX_EPOCH)).min()
+        remote.min()
     }
 
     /// The JWK Sets that are to be fetched now, by the issuer's place.

@@ -30,6 +30,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(30);
 pub struct Exchange {
     stream: u32,
     state: State,
+    /// Since when it waits.
+    waits_since: Option<SystemTime>,
     /// Until when it may wait, once it does.
     deadline: Option<SystemTime>,
     /// What is to be changed of the request once it is allowed.
@@ -73,6 +75,7 @@ impl Exchange {
         Self {
             stream,
             state: State::New,
+            waits_since: None,
             deadline: None,
             mutations: Vec::new(),
             identity: Vec::new(),
@@ -135,6 +138,9 @@ impl Exchange {
     pub(super) fn go_on(&mut self, engine: &mut Engine, request: Request<'_>, now: SystemTime) -> Option<Step> {
         if !matches!(self.state, State::New | State::Waiting) {
             return None;
+        }
+        if self.waits_since.take().is_some_and(|since| now < since) {
+            self.stop_waiting(now);
         }
         let decision = match self.asks_again {
             Some(until) => self.ask_again(engine, until, now),
@@ -293,8 +299,15 @@ impl Exchange {
         if now >= deadline {
             return Err(denial);
         }
-        engine.waiting.add(self.stream, deadline);
+        engine.waiting.add(self.stream, now, deadline);
         Ok(Step::Wait)
+    }
+
+    /// The clock has stepped back: nobody knows how long the request has waited, and it is not to wait for that time again.
+    fn stop_waiting(&mut self, now: SystemTime) {
+        self.deadline = self.deadline.and(Some(now));
+        self.asks_again = self.asks_again.and(Some(now));
+        self.hears_until = self.hears_until.and(Some(now));
     }
 
     /// Lets the request pass, unless its token lacks what the rules require: without issuers nobody has verified that before.
@@ -337,8 +350,9 @@ impl Exchange {
         };
         match self.state {
             State::AwaitingReply => self.asked = Some(now),
+            State::Waiting => self.waits_since = Some(now),
             State::Allowed | State::Denied => self.leave_question(engine),
-            State::New | State::Waiting => {}
+            State::New => {}
         }
         step
     }

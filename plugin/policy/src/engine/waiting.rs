@@ -1,6 +1,9 @@
 //! Requests that wait for something that is not theirs alone.
 
-use std::{mem, time::SystemTime};
+use std::{
+    mem,
+    time::{Duration, SystemTime},
+};
 
 use crate::fingerprint::Fingerprint;
 
@@ -15,19 +18,20 @@ pub(super) struct Waiting {
 struct Waiter {
     /// The number that the caller knows the request by.
     stream: u32,
+    since: SystemTime,
     deadline: SystemTime,
     /// Whose answer it waits for; `None`: whatever comes.
     question: Option<Fingerprint>,
 }
 
 impl Waiting {
-    pub(super) fn add(&mut self, stream: u32, deadline: SystemTime) {
-        self.waiting.push(Waiter { stream, deadline, question: None });
+    pub(super) fn add(&mut self, stream: u32, since: SystemTime, deadline: SystemTime) {
+        self.waiting.push(Waiter { stream, since, deadline, question: None });
     }
 
     /// Waits for what comes of a question that somebody else has put.
-    pub(super) fn add_for(&mut self, question: Fingerprint, stream: u32, deadline: SystemTime) {
-        self.waiting.push(Waiter { stream, deadline, question: Some(question) });
+    pub(super) fn add_for(&mut self, question: Fingerprint, stream: u32, since: SystemTime, deadline: SystemTime) {
+        self.waiting.push(Waiter { stream, since, deadline, question: Some(question) });
     }
 
     /// Does not wake who has left.
@@ -36,12 +40,12 @@ impl Waiting {
         self.woken.retain(|woken| *woken != stream);
     }
 
-    /// When the next one has waited for long enough.
-    pub(super) fn next_deadline(&self) -> Option<SystemTime> {
+    /// How long it is until the next one has waited for long enough.
+    pub(super) fn due_in(&self, now: SystemTime) -> Option<Duration> {
         if self.has_woken() {
-            return Some(SystemTime::UNIX_EPOCH);
+            return Some(Duration::ZERO);
         }
-        self.waiting.iter().map(|waiter| waiter.deadline).min()
+        self.waiting.iter().map(|waiter| waiter.due_in(now)).min()
     }
 
     /// Wakes all who wait for no question: what they wait for may have come.
@@ -51,7 +55,7 @@ impl Waiting {
 
     /// Wakes those that have waited for long enough.
     pub(super) fn wake_late(&mut self, now: SystemTime) {
-        self.wake(|waiter| waiter.deadline <= now);
+        self.wake(|waiter| waiter.due_in(now).is_zero());
     }
 
     /// Wakes who waits for a question; gives their numbers.
@@ -87,5 +91,12 @@ impl Waiting {
             }
             !wakes
         });
+    }
+}
+
+impl Waiter {
+    /// How long it is until it has waited for long enough; where the clock has stepped back, nobody knows.
+    fn due_in(&self, now: SystemTime) -> Duration {
+        if now < self.since { Duration::ZERO } else { self.deadline.duration_since(now).unwrap_or_default() }
     }
 }

@@ -60,7 +60,7 @@ impl RemoteKeys {
 
     /// Whether a newer set may be there soon: it is being fetched, or will be, where the last fetch is not too fresh.
     pub(crate) fn ask_again(&mut self, now: SystemTime) -> bool {
-        if self.is_fetching(now) || self.due.is_none_or(|due| due <= now) {
+        if self.is_fetching(now) || self.due_in(now).is_zero() {
             return true;
         }
         let settled = match &self.set {
@@ -75,14 +75,16 @@ impl RemoteKeys {
         settled
     }
 
-    /// When it is to be fetched next; `None`: at once.
-    pub(crate) fn due(&self) -> Option<SystemTime> {
-        self.due
+    /// How long it is until it is to be fetched next.
+    pub(crate) fn due_in(&self, now: SystemTime) -> Duration {
+        let left = self.due.and_then(|due| due.duration_since(now).ok()).unwrap_or_default();
+        // Further away than it is ever put off: the clock has stepped back, and nobody knows how long it is.
+        if left > self.source.refresh.max(LONGEST_PAUSE) { Duration::ZERO } else { left }
     }
 
     /// The request for it, if it is to be fetched now. One at a time is under way.
     pub(crate) fn fetch(&mut self, now: SystemTime) -> Option<Callout> {
-        if self.is_fetching(now) || self.due.is_some_and(|due| due > now) {
+        if self.is_fetching(now) || !self.due_in(now).is_zero() {
             return None;
         }
         self.fetching = Some(now);

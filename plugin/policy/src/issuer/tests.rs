@@ -190,7 +190,25 @@ fn a_clock_that_steps_back_neither_ages_keys_nor_stops_fetches() {
     let mut gateway = Gateway::new();
     gateway.tick("200", &set(&[Key(1)]), 10_000);
     assert_eq!(gateway.outcome(&Key(1).token(), 0), "verified");
-    assert_eq!(gateway.tick("200", &set(&[Key(1)]), 10_060), 1);
+    assert_eq!(gateway.engine.next_tick(at(0)), Some(Duration::ZERO));
+    assert_eq!(gateway.tick("200", &set(&[Key(2)]), 0), 1);
+    assert_eq!(gateway.outcome(&Key(2).token(), 0), "verified");
+    assert_eq!(gateway.engine.next_tick(at(0)), Some(Duration::from_mins(1)));
+    assert_eq!(gateway.tick("200", "", 59), 0);
+}
+
+#[test]
+fn a_clock_that_steps_back_keeps_nobody_waiting_for_keys() {
+    let mut gateway = Gateway::new();
+    let mut exchange = Exchange::new(1);
+    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 10_000), "wait");
+    gateway.tick("503", "", 10_000);
+    assert_eq!(gateway.engine.take_woken(), [1]);
+    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 10_000), "wait");
+    assert_eq!(gateway.engine.next_tick(at(9_000)), Some(Duration::ZERO));
+    gateway.engine.handle_tick(at(9_000));
+    assert_eq!(gateway.engine.take_woken(), [1]);
+    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 9_000), "keys_unavailable");
 }
 
 #[test]

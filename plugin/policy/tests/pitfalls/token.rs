@@ -260,10 +260,9 @@ fn the_clock_stepping_back() {
     let mut gateway = Gateway::new(REMOTE);
     let keys = set(&[KEY.jwk("")]);
     assert_eq!(gateway.serve(&keys), 1);
-    gateway.set_clock(NOW - 10);
+    gateway.set_clock(NOW - 3600);
     assert_eq!(gateway.bearer(&KEY.sign(ES256, &claims(""))), "verified");
-    gateway.set_clock(NOW + 300);
-    assert_eq!(gateway.serve(&keys), 1);
+    assert_eq!((gateway.serve(&keys), gateway.serve(&keys)), (1, 0));
 }
 
 #[test]

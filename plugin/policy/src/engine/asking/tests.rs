@@ -55,6 +55,18 @@ fn whoever_is_woken_too_early_waits_on() {
 }
 
 #[test]
+fn a_clock_that_steps_back_delays_no_retry() {
+    let (mut engine, mut exchange) = (patient(), Exchange::new(7));
+    request(&mut engine, &mut exchange, at(5000));
+    reply(&mut engine, &mut exchange, b"503", at(5000));
+    assert_eq!(engine.next_tick(at(0)), Some(Duration::ZERO));
+    engine.handle_tick(at(0));
+    assert_eq!(engine.take_woken(), [7]);
+    assert_eq!(request(&mut engine, &mut exchange, at(0)), Some("callout"));
+    assert_eq!(reply(&mut engine, &mut exchange, b"200", at(1)), Some("authorized_by_service"));
+}
+
+#[test]
 fn who_leaves_while_waiting_is_not_woken() {
     let (mut engine, mut exchange) = (patient(), Exchange::new(7));
     request(&mut engine, &mut exchange, at(0));

@@ -142,6 +142,19 @@ fn nobody_waits_for_others_beyond_its_time() {
     assert!(engine.take_woken().is_empty());
 }
 
+#[test]
+fn a_clock_that_steps_back_keeps_nobody_waiting_for_others() {
+    let mut engine = coalescing();
+    let [mut first, mut second] = [1, 2].map(Exchange::new);
+    ask(&mut engine, &mut first, "c2ln", at(5000));
+    assert_eq!(ask(&mut engine, &mut second, "c2ln", at(5000)), Some("wait"));
+    assert_eq!(engine.next_tick(at(0)), Some(Duration::ZERO));
+    engine.handle_tick(at(0));
+    assert_eq!(engine.take_woken(), [2]);
+    assert_eq!(ask(&mut engine, &mut second, "c2ln", at(0)), Some("authorization_unavailable"));
+    assert_eq!(reply(&mut engine, &mut first, b"200", at(1)), Some("authorized_by_service"));
+}
+
 /// Whoever has clients leave one behind the other makes others wait, but no service unavailable.
 #[test]
 fn who_has_waited_in_vain_does_not_get_in_without_the_service() {

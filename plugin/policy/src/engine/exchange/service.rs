@@ -47,7 +47,7 @@ impl Exchange {
                 }
                 if !others.is_to_ask(asked.question, self.stream) {
                     let until = *self.hears_until.get_or_insert_with(|| now + upstream.longest());
-                    waiting.add_for(asked.question, self.stream, until);
+                    waiting.add_for(asked.question, self.stream, now, until);
                     return Ok(Step::Wait);
                 }
             }
@@ -106,7 +106,7 @@ impl Exchange {
         match asked {
             Asked::Callout(callout) => Ok(Step::Callout(callout)),
             Asked::Until(until) => {
-                engine.waiting.add(self.stream, until);
+                engine.waiting.add(self.stream, now, until);
                 self.asks_again = Some(until);
                 Ok(Step::Wait)
             }
