@@ -30,8 +30,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(30);
 pub struct Exchange {
     stream: u32,
     state: State,
-    /// Since when it waits.
-    waits_since: Option<SystemTime>,
+    /// Since when it waits, be it for a callout's reply.
+    since: Option<SystemTime>,
     /// Until when it may wait, once it does.
     deadline: Option<SystemTime>,
     /// What is to be changed of the request once it is allowed.
@@ -40,8 +40,6 @@ pub struct Exchange {
     identity: Vec<HeaderMutation>,
     /// The answer once the service has allowed a token that does not meet what the rules require.
     unmet: Option<Box<Answer>>,
-    /// When the callout was asked for.
-    asked: Option<SystemTime>,
     /// What the audit is to tell of it.
     record: Option<Box<Record>>,
     /// Whether the client speaks gRPC; known once the request is not simply allowed.
@@ -75,12 +73,11 @@ impl Exchange {
         Self {
             stream,
             state: State::New,
-            waits_since: None,
+            since: None,
             deadline: None,
             mutations: Vec::new(),
             identity: Vec::new(),
             unmet: None,
-            asked: None,
             record: None,
             to_grpc: false,
             asking: None,
@@ -139,7 +136,7 @@ impl Exchange {
         if !matches!(self.state, State::New | State::Waiting) {
             return None;
         }
-        if self.waits_since.take().is_some_and(|since| now < since) {
+        if self.since.take().is_some_and(|since| now < since) {
             self.stop_waiting(now);
         }
         let decision = match self.asks_again {
@@ -170,7 +167,7 @@ impl Exchange {
 
     /// How long the callout has taken, once, in milliseconds: since it was asked for.
     pub fn take_callout_time(&mut self, now: SystemTime) -> Option<u64> {
-        let took = now.duration_since(self.asked.take()?).ok()?;
+        let took = now.duration_since(self.since.take_if(|_| self.state == State::AwaitingReply)?).ok()?;
         let seconds = u32::try_from(took.as_secs()).unwrap_or(u32::MAX);
         Some(u64::from(seconds) * 1000 + u64::from(took.subsec_millis()))
     }
@@ -349,8 +346,7 @@ impl Exchange {
             Step::Wait => State::Waiting,
         };
         match self.state {
-            State::AwaitingReply => self.asked = Some(now),
-            State::Waiting => self.waits_since = Some(now),
+            State::AwaitingReply | State::Waiting => self.since = Some(now),
             State::Allowed | State::Denied => self.leave_question(engine),
             State::New => {}
         }
