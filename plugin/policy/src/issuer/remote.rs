@@ -120,8 +120,10 @@ impl RemoteKeys {
         }
     }
 
-    /// Whether a fetch is under way. The host ends each within its time; one that it forgot is not waited for.
+    /// Whether a fetch is under way. The host ends each within its time; one that it forgot is not waited for, nor is one
+    /// that was begun in what is the future now.
     fn is_fetching(&self, now: SystemTime) -> bool {
-        self.fetching.is_some_and(|since| now.duration_since(since).unwrap_or_default() <= 2 * self.source.timeout)
+        let elapsed = self.fetching.and_then(|since| now.duration_since(since).ok());
+        elapsed.is_some_and(|elapsed| elapsed <= 2 * self.source.timeout)
     }
 }

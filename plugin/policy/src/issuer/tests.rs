@@ -195,6 +195,9 @@ fn a_clock_that_steps_back_neither_ages_keys_nor_stops_fetches() {
     assert_eq!(gateway.outcome(&Key(2).token(), 0), "verified");
     assert_eq!(gateway.engine.next_tick(at(0)), Some(Duration::from_mins(1)));
     assert_eq!(gateway.tick("200", "", 59), 0);
+    // Also where one is under way.
+    let fetches = [60, 60, 0, 0].map(|now| gateway.engine.handle_tick(at(now)).len());
+    assert_eq!(fetches, [1, 0, 1, 0]);
 }
 
 #[test]
