@@ -1,6 +1,6 @@
 //! The callouts that a plugin makes, by Envoy's log: on whose behalf, in which order, and of what size.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive, time::SystemTime};
 
 use crate::envoy::Entry;
 
@@ -69,14 +69,19 @@ impl Made {
     }
 }
 
-/// The successful calls of these functions of the host, with what those arguments say that are asked for. `None`: some were
-/// made by the plugin itself, on behalf of no stream.
-pub(super) fn made<'a>(log: impl Iterator<Item = &'a Entry>, functions: &[(&str, &[usize])]) -> Option<Made> {
+/// The calls of these functions of the host that succeeded meanwhile, with what those arguments say that are asked for. `None`:
+/// some were made by the plugin itself, on behalf of no stream. The log is the whole one: callbacks may have begun before.
+pub(super) fn made<'a>(
+    log: impl Iterator<Item = &'a Entry>,
+    meanwhile: &RangeInclusive<SystemTime>,
+    functions: &[(&str, &[usize])],
+) -> Option<Made> {
     let (mut threads, mut made) = (BTreeMap::<u32, Running<'_>>::new(), Vec::new());
-    for (thread, call) in log.filter_map(|entry| Some((entry.thread, entry.call()?))) {
-        let running = threads.entry(thread).or_default();
+    for (entry, call) in log.filter_map(|entry| Some((entry, entry.call()?))) {
+        let running = threads.entry(entry.thread).or_default();
         running.follow(call);
-        if let Some(function) = call.strip_prefix("[vm<-host] env.proxy_")
+        if meanwhile.contains(&entry.at)
+            && let Some(function) = call.strip_prefix("[vm<-host] env.proxy_")
             && let Some(function) = function.strip_suffix(" return: 0")
             && let Some((_, asked)) = functions.iter().find(|(name, _)| *name == function)
         {
@@ -97,7 +102,10 @@ fn arguments(call: &str) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::{
+        ops::RangeInclusive,
+        time::{Duration, SystemTime, UNIX_EPOCH},
+    };
 
     use super::{Made, made};
     use crate::{abi::LogLevel, envoy::Entry};
@@ -109,18 +117,28 @@ mod tests {
     const CALL: &str = "[vm->host] env.proxy_http_call(1, 2)";
     const MADE: &str = "[vm<-host] env.proxy_http_call return: 0";
 
-    fn count(calls: &[(u32, &str)]) -> Option<usize> {
-        let entry = |(thread, text): &(u32, &str)| Entry {
-            at: UNIX_EPOCH,
+    /// Each line is logged a second behind the one before it, the first at 0.
+    fn count_within(seconds: RangeInclusive<u64>, calls: &[(u32, &str)]) -> Option<usize> {
+        let entry = |(second, (thread, text)): (u64, &(u32, &str))| Entry {
+            at: at(second),
             thread: *thread,
             level: LogLevel::Trace,
             component: "wasm".to_owned(),
             text: (*text).to_owned(),
         };
-        let entries: Vec<_> = calls.iter().map(entry).collect();
-        let made = made(entries.iter(), &[("http_call", &[1])])?.0;
+        let entries: Vec<_> = (0..).zip(calls).map(entry).collect();
+        let meanwhile = at(*seconds.start())..=at(*seconds.end());
+        let made = made(entries.iter(), &meanwhile, &[("http_call", &[1])])?.0;
         assert!(made.iter().all(|sizes| *sizes == [2]), "{made:?}");
         Some(made.len())
+    }
+
+    fn count(calls: &[(u32, &str)]) -> Option<usize> {
+        count_within(0..=100, calls)
+    }
+
+    fn at(second: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(second)
     }
 
     #[test]
@@ -134,6 +152,18 @@ mod tests {
         assert_eq!(count(&[(1, HEADERS), (2, TICK), two, (2, MADE)]), None);
         assert_eq!(count(&[(1, REPLY), one, (1, MADE)]), None);
         assert_eq!(count(&[(1, REPLY), (1, SWITCH), one, (1, MADE)]), Some(1));
+    }
+
+    #[test]
+    fn callouts_are_counted_within_a_time_and_by_callbacks_that_began_before_it() {
+        let of_plugin = [(1, TICK), (1, CALL), (1, MADE), (1, "[host<-vm] proxy_on_tick return: void")];
+        let of_stream = [(1, HEADERS), (1, CALL), (1, MADE), (1, "[host<-vm] proxy_on_request_headers return: 1")];
+        for (seconds, [plugin, stream]) in
+            [(0..=1, [Some(0); 2]), (1..=2, [None, Some(1)]), (2..=9, [None, Some(1)]), (3..=9, [Some(0); 2])]
+        {
+            assert_eq!(count_within(seconds.clone(), &of_plugin), plugin, "{seconds:?}");
+            assert_eq!(count_within(seconds.clone(), &of_stream), stream, "{seconds:?}");
+        }
     }
 
     #[test]

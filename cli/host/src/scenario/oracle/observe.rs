@@ -93,7 +93,7 @@ fn connection(
 ) -> Result<ObservedConnection, OracleError> {
     let alone = is_alone(&played.meanwhile, times);
     let (from, until) = (*played.meanwhile.start(), *played.meanwhile.end());
-    let of_workers = log.iter().filter(|entry| entry.thread != world.main_thread && entry.at <= until);
+    let of_workers = world.of_workers(log).filter(|entry| entry.at <= until);
     let around = Surroundings {
         start: world.start,
         alone,
@@ -160,7 +160,7 @@ fn callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &World
     let arrived: Vec<_> = arrived.filter_map(|arrival| world.callout(arrival)).collect();
     let sizes = |callout: &ObservedCallout| vec![callout.cluster.len(), callout.request.body.len()];
     // Behind each pointer stands a size: of the cluster's name, the headers, the body.
-    made(world.during(meanwhile, log), &[("http_call", &[1, 5])])?.in_order(arrived, sizes)
+    made(world.of_workers(log), meanwhile, &[("http_call", &[1, 5])])?.in_order(arrived, sizes)
 }
 
 /// The numbers of the gRPC callouts, likewise.
@@ -176,7 +176,7 @@ fn grpc_callouts(meanwhile: &RangeInclusive<SystemTime>, log: &[Entry], world: &
         }
     };
     // So here: of the cluster's name, the service's, the method's, the metadata, the message.
-    let made = made(world.during(meanwhile, log), &[("grpc_call", &[3, 5, 9]), ("grpc_stream", &[3, 5])])?;
+    let made = made(world.of_workers(log), meanwhile, &[("grpc_call", &[3, 5, 9]), ("grpc_stream", &[3, 5])])?;
     Some(made.in_order(arrived, sizes)?.into_iter().map(|(number, _)| number).collect())
 }
 
@@ -196,9 +196,9 @@ impl World {
         log.iter().filter_map(line).collect()
     }
 
-    /// What the workers have logged while a request was under way.
-    fn during<'a>(&self, meanwhile: &RangeInclusive<SystemTime>, log: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
-        log.iter().filter(move |entry| entry.thread != self.main_thread && meanwhile.contains(&entry.at))
+    /// What the workers have logged.
+    fn of_workers<'a>(&self, log: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        log.iter().filter(|entry| entry.thread != self.main_thread)
     }
 
     fn time_of(&self, instant: Instant) -> SystemTime {
