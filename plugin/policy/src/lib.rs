@@ -40,6 +40,7 @@ mod rule;
 mod seal;
 mod shared_data;
 mod source;
+mod span;
 mod token;
 
 pub use answer::Answer;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::shared_data::SealedData;
+use crate::{shared_data::SealedData, span::Span};
 
 use super::{
     CalloutReply,
@@ -65,8 +65,8 @@ pub(crate) struct Attempts {
 pub(crate) enum Next {
     /// Ask this endpoint, and wait this long for its reply.
     Ask { endpoint: usize, timeout: Duration },
-    /// Wait until then.
-    Wait { until: SystemTime },
+    /// Wait.
+    Wait(Span),
     /// There is nobody left to ask, or no time.
     GiveUp,
 }
@@ -147,10 +147,10 @@ impl Attempts {
             self.count < retry.attempts && reply.is_one_of(&retry.statuses) && health.budget.withdraw()
         });
         health.jitter.stir(now);
-        let until = retry.and_then(|retry| now.checked_add(retry.delay(self.count, &mut health.jitter)));
-        Some(match until {
-            Some(until) if until == now => self.ask_from(self.endpoint, persistence, health, now),
-            Some(until) if persistence.timeout(self.began, until).is_some() => Next::Wait { until },
+        let pause = retry.map(|retry| retry.delay(self.count, &mut health.jitter));
+        Some(match pause {
+            Some(Duration::ZERO) => self.ask_from(self.endpoint, persistence, health, now),
+            Some(pause) if persistence.timeout(self.began, now + pause).is_some() => Next::Wait(Span::new(now, pause)),
             // Who has no time to wait may have time to ask somebody else.
             _ => self.ask_from(self.endpoint.saturating_add(1), persistence, health, now),
         })

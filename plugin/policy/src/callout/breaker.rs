@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::shared_data::{nanoseconds, time};
+use crate::{
+    shared_data::{nanoseconds, time},
+    span::Span,
+};
 
 /// When a breaker opens, and how it closes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +58,7 @@ impl Default for Breaker {
 impl Breaker {
     /// Lets a callout through, or not.
     pub(crate) fn admit(&mut self, limits: &BreakerLimits, now: SystemTime) -> Option<Pass> {
-        // A clock that has stepped back says nothing about how long it was.
-        let is_over = |since| now.duration_since(since).map_or(true, |elapsed| elapsed >= limits.open_for);
+        let is_over = |since| Span::new(since, limits.open_for).is_over(now);
         match &mut self.state {
             State::Closed { .. } => {}
             State::HalfOpen { since, probes } if *probes < limits.half_open && !is_over(*since) => *probes += 1,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use crate::{
     Callout, CalloutReply, Denial,
     callout::{Attempts, Health, Next, Question, Upstream},
+    span::Span,
 };
 
 /// A request's question under way.
@@ -20,8 +21,8 @@ pub(super) struct Asking {
 pub(super) enum Asked {
     /// This is to be sent.
     Callout(Callout),
-    /// It is put again then.
-    Until(SystemTime),
+    /// It is put again behind that.
+    Later(Span),
     /// Nobody can be asked; who cannot do without is denied for this.
     Unavailable(Denial),
 }
@@ -53,7 +54,7 @@ impl Asking {
         Some(self.go_on(next, denial, upstream))
     }
 
-    /// The time of [`Asked::Until`] has come.
+    /// The time of [`Asked::Later`] is over.
     pub(super) fn handle_time(&mut self, upstream: &Upstream, health: &mut Health, now: SystemTime) -> Asked {
         let next = self.attempts.handle_time(&upstream.persistence, health, now);
         self.go_on(next, Denial::ServiceUnavailable, upstream)
@@ -67,7 +68,7 @@ impl Asking {
                 let callout = question.and_then(|question| upstream.ask(question, endpoint, timeout));
                 callout.map_or(Asked::Unavailable(Denial::ServiceUnavailable), Asked::Callout)
             }
-            Next::Wait { until } => Asked::Until(until),
+            Next::Wait(pause) => Asked::Later(pause),
             Next::GiveUp => Asked::Unavailable(denial),
         }
     }

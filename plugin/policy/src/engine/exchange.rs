@@ -15,6 +15,7 @@ use crate::{
     revocation::{SnapshotState, Verdict},
     rule::{OnError, Ruling, Target},
     source::{self, TokenSource},
+    span::Span,
     token::Token,
 };
 
@@ -30,10 +31,10 @@ const CLOCK_SKEW: Duration = Duration::from_secs(30);
 pub struct Exchange {
     stream: u32,
     state: State,
-    /// Since when it waits, be it for a callout's reply.
-    since: Option<SystemTime>,
-    /// Until when it may wait, once it does.
-    deadline: Option<SystemTime>,
+    /// When the callout was asked for.
+    asked: Option<SystemTime>,
+    /// For what it may wait how long, once it does.
+    waits: Option<Box<Waits>>,
     /// What is to be changed of the request once it is allowed.
     mutations: Vec<HeaderMutation>,
     /// What the upstream is told of the token, once somebody has vouched for it.
@@ -46,14 +47,21 @@ pub struct Exchange {
     to_grpc: bool,
     /// The question to the service, once it has been put.
     asking: Option<Asking>,
-    /// When it is put again.
-    asks_again: Option<SystemTime>,
     /// What its answer is known as, where it may be of use to others.
     asked_as: Option<Keepable>,
-    /// Until when it may wait for what others hear, once it does.
-    hears_until: Option<SystemTime>,
     /// What counts where nobody can be asked.
     on_error: OnError,
+}
+
+/// For what a request may wait how long, once it does.
+#[derive(Debug, Default)]
+struct Waits {
+    /// What may take an obstacle away.
+    obstacle: Option<Span>,
+    /// What others hear who have asked the same.
+    others: Option<Span>,
+    /// That its question is put again.
+    again: Option<Span>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -73,17 +81,15 @@ impl Exchange {
         Self {
             stream,
             state: State::New,
-            since: None,
-            deadline: None,
+            asked: None,
+            waits: None,
             mutations: Vec::new(),
             identity: Vec::new(),
             unmet: None,
             record: None,
             to_grpc: false,
             asking: None,
-            asks_again: None,
             asked_as: None,
-            hears_until: None,
             on_error: OnError::Deny,
         }
     }
@@ -136,11 +142,8 @@ impl Exchange {
         if !matches!(self.state, State::New | State::Waiting) {
             return None;
         }
-        if self.since.take().is_some_and(|since| now < since) {
-            self.stop_waiting(now);
-        }
-        let decision = match self.asks_again {
-            Some(until) => self.ask_again(engine, until, now),
+        let decision = match self.waits.as_ref().and_then(|waits| waits.again) {
+            Some(pause) => self.ask_again(engine, pause, now),
             None => self.decide(engine, request, now).or_else(|obstacle| self.wait(engine, obstacle, now)),
         };
         if !matches!(decision, Ok(Step::Continue(_))) {
@@ -167,7 +170,7 @@ impl Exchange {
 
     /// How long the callout has taken, once, in milliseconds: since it was asked for.
     pub fn take_callout_time(&mut self, now: SystemTime) -> Option<u64> {
-        let took = now.duration_since(self.since.take_if(|_| self.state == State::AwaitingReply)?).ok()?;
+        let took = now.duration_since(self.asked.take()?).ok()?;
         let seconds = u32::try_from(took.as_secs()).unwrap_or(u32::MAX);
         Some(u64::from(seconds) * 1000 + u64::from(took.subsec_millis()))
     }
@@ -292,19 +295,12 @@ impl Exchange {
             Obstacle::Lasting(denial) => return Err(denial),
             Obstacle::Passing(denial) => denial,
         };
-        let deadline = *self.deadline.get_or_insert(now + engine.config.timeout);
-        if now >= deadline {
+        let span = *self.waits.get_or_insert_default().obstacle.get_or_insert(Span::new(now, engine.config.timeout));
+        if span.is_over(now) {
             return Err(denial);
         }
-        engine.waiting.add(self.stream, now, deadline);
+        engine.waiting.add(self.stream, span);
         Ok(Step::Wait)
-    }
-
-    /// The clock has stepped back: nobody knows how long the request has waited, and it is not to wait for that time again.
-    fn stop_waiting(&mut self, now: SystemTime) {
-        self.deadline = self.deadline.and(Some(now));
-        self.asks_again = self.asks_again.and(Some(now));
-        self.hears_until = self.hears_until.and(Some(now));
     }
 
     /// Lets the request pass, unless its token lacks what the rules require: without issuers nobody has verified that before.
@@ -317,7 +313,7 @@ impl Exchange {
 
     /// What is known of the token's revocation: that it is clear, or that the service is to be asked.
     fn verdict(&self, revocations: &SnapshotState, token: &Token, now: SystemTime) -> Result<Verdict, Obstacle> {
-        let has_waited = self.deadline.is_some_and(|deadline| now >= deadline);
+        let has_waited = self.waits.as_ref().and_then(|waits| waits.obstacle).is_some_and(|span| span.is_over(now));
         if revocations.snapshot().is_none() && !has_waited {
             return Err(Obstacle::Passing(Denial::RevocationsUnavailable));
         }
@@ -346,9 +342,9 @@ impl Exchange {
             Step::Wait => State::Waiting,
         };
         match self.state {
-            State::AwaitingReply | State::Waiting => self.since = Some(now),
+            State::AwaitingReply => self.asked = Some(now),
             State::Allowed | State::Denied => self.leave_question(engine),
-            State::New => {}
+            State::New | State::Waiting => {}
         }
         step
     }

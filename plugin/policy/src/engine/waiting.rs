@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::fingerprint::Fingerprint;
+use crate::{fingerprint::Fingerprint, span::Span};
 
 /// Who waits, in the order in which they came.
 #[derive(Debug, Default)]
@@ -18,20 +18,20 @@ pub(super) struct Waiting {
 struct Waiter {
     /// The number that the caller knows the request by.
     stream: u32,
-    since: SystemTime,
-    deadline: SystemTime,
+    /// How long it waits.
+    span: Span,
     /// Whose answer it waits for; `None`: whatever comes.
     question: Option<Fingerprint>,
 }
 
 impl Waiting {
-    pub(super) fn add(&mut self, stream: u32, since: SystemTime, deadline: SystemTime) {
-        self.waiting.push(Waiter { stream, since, deadline, question: None });
+    pub(super) fn add(&mut self, stream: u32, span: Span) {
+        self.waiting.push(Waiter { stream, span, question: None });
     }
 
     /// Waits for what comes of a question that somebody else has put.
-    pub(super) fn add_for(&mut self, question: Fingerprint, stream: u32, since: SystemTime, deadline: SystemTime) {
-        self.waiting.push(Waiter { stream, since, deadline, question: Some(question) });
+    pub(super) fn add_for(&mut self, question: Fingerprint, stream: u32, span: Span) {
+        self.waiting.push(Waiter { stream, span, question: Some(question) });
     }
 
     /// Does not wake who has left.
@@ -45,7 +45,7 @@ impl Waiting {
         if self.has_woken() {
             return Some(Duration::ZERO);
         }
-        self.waiting.iter().map(|waiter| waiter.due_in(now)).min()
+        self.waiting.iter().map(|waiter| waiter.span.left(now)).min()
     }
 
     /// Wakes all who wait for no question: what they wait for may have come.
@@ -55,7 +55,7 @@ impl Waiting {
 
     /// Wakes those that have waited for long enough.
     pub(super) fn wake_late(&mut self, now: SystemTime) {
-        self.wake(|waiter| waiter.due_in(now).is_zero());
+        self.wake(|waiter| waiter.span.is_over(now));
     }
 
     /// Wakes who waits for a question; gives their numbers.
@@ -91,12 +91,5 @@ impl Waiting {
             }
             !wakes
         });
-    }
-}
-
-impl Waiter {
-    /// How long it is until it has waited for long enough; where the clock has stepped back, nobody knows.
-    fn due_in(&self, now: SystemTime) -> Duration {
-        if now < self.since { Duration::ZERO } else { self.deadline.duration_since(now).unwrap_or_default() }
     }
 }

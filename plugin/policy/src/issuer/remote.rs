@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Callout, endpoint::Endpoint, fetch::FetchReply, jwk::JwkSet};
+use crate::{Callout, endpoint::Endpoint, fetch::FetchReply, jwk::JwkSet, span::Span};
 
 /// Where a JWK Set is, and how old it may get: `issuers[].jwks` of the configuration.
 #[derive(Clone, Debug)]
@@ -25,10 +25,11 @@ pub(crate) struct RemoteKeys {
     source: JwksSource,
     /// The last good one, and when it came.
     set: Option<(JwkSet, SystemTime)>,
-    /// When it is to be fetched next; `None`: at once.
-    due: Option<SystemTime>,
-    /// When the fetch that is under way was begun.
-    fetching: Option<SystemTime>,
+    /// For how long it is not fetched again.
+    pause: Option<Span>,
+    /// How long the fetch that is under way may take: the host ends each within its time, and one that it forgot is not
+    /// waited for.
+    fetching: Option<Span>,
     /// How many fetches have failed in a row.
     failures: u32,
 }
@@ -42,7 +43,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl RemoteKeys {
     pub(crate) fn new(source: JwksSource) -> Self {
-        Self { source, set: None, due: None, fetching: None, failures: 0 }
+        Self { source, set: None, pause: None, fetching: None, failures: 0 }
     }
 
     /// The set, while it counts.
@@ -63,23 +64,17 @@ impl RemoteKeys {
         if self.is_fetching(now) || self.due_in(now).is_zero() {
             return true;
         }
-        let settled = match &self.set {
-            Some((_, since)) if self.failures == 0 => {
-                now.duration_since(*since).is_ok_and(|age| age >= UNKNOWN_KEY_PAUSE)
-            }
-            _ => false,
-        };
-        if settled {
-            self.due = None;
+        let is_old = |(_, since): &(_, _)| Span::new(*since, UNKNOWN_KEY_PAUSE).is_over(now);
+        let is_settled = self.failures == 0 && self.set.as_ref().is_some_and(is_old);
+        if is_settled {
+            self.pause = None;
         }
-        settled
+        is_settled
     }
 
     /// How long it is until it is to be fetched next.
     pub(crate) fn due_in(&self, now: SystemTime) -> Duration {
-        let left = self.due.and_then(|due| due.duration_since(now).ok()).unwrap_or_default();
-        // Further away than it is ever put off: the clock has stepped back, and nobody knows how long it is.
-        if left > self.source.refresh.max(LONGEST_PAUSE) { Duration::ZERO } else { left }
+        self.pause.map_or(Duration::ZERO, |pause| pause.left(now))
     }
 
     /// The request for it, if it is to be fetched now. One at a time is under way.
@@ -87,8 +82,8 @@ impl RemoteKeys {
         if self.is_fetching(now) || !self.due_in(now).is_zero() {
             return None;
         }
-        self.fetching = Some(now);
-        self.due = Some(now + self.source.refresh);
+        self.fetching = Some(Span::new(now, 2 * self.source.timeout));
+        self.pause = Some(Span::new(now, self.source.refresh));
         Some(Rc::clone(&self.source.origin).get("application/json", None, self.source.timeout))
     }
 
@@ -108,22 +103,20 @@ impl RemoteKeys {
             Ok(set) => {
                 self.set = Some((set, now));
                 self.failures = 0;
-                self.due = Some(now + self.source.refresh);
+                self.pause = Some(Span::new(now, self.source.refresh));
                 Ok(())
             }
             Err(reason) => {
                 let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);
                 self.failures = self.failures.saturating_add(1);
-                self.due = Some(now + pause);
+                self.pause = Some(Span::new(now, pause));
                 Err((self.failures == 1).then_some(reason))
             }
         }
     }
 
-    /// Whether a fetch is under way. The host ends each within its time; one that it forgot is not waited for, nor is one
-    /// that was begun in what is the future now.
+    /// Whether a fetch is under way.
     fn is_fetching(&self, now: SystemTime) -> bool {
-        let elapsed = self.fetching.and_then(|since| now.duration_since(since).ok());
-        elapsed.is_some_and(|elapsed| elapsed <= 2 * self.source.timeout)
+        self.fetching.is_some_and(|span| !span.is_over(now))
     }
 }

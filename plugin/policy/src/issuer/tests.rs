@@ -106,16 +106,26 @@ fn requests_wait_for_the_first_keys_until_they_come() {
 
 #[test]
 fn who_has_waited_for_its_time_is_denied() {
+    waits_until_denied(0, 2);
+}
+
+#[test]
+fn a_clock_that_steps_back_keeps_nobody_waiting_for_keys() {
+    waits_until_denied(10_000, 9_000);
+}
+
+fn waits_until_denied(came: u64, denied: u64) {
     let mut gateway = Gateway::new();
     let mut exchange = Exchange::new(1);
-    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 0), "wait");
-    gateway.tick("503", "", 0);
+    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), came), "wait");
+    gateway.tick("503", "", came);
     // Each try wakes it, and it waits on.
     assert_eq!(gateway.engine.take_woken(), [1]);
-    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 0), "wait");
-    gateway.engine.handle_tick(at(2));
+    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), came), "wait");
+    assert_eq!(gateway.engine.next_tick(at(denied)), Some(Duration::ZERO));
+    gateway.engine.handle_tick(at(denied));
     assert_eq!(gateway.engine.take_woken(), [1]);
-    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 2), "keys_unavailable");
+    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), denied), "keys_unavailable");
 }
 
 #[test]
@@ -198,20 +208,6 @@ fn a_clock_that_steps_back_neither_ages_keys_nor_stops_fetches() {
     // Also where one is under way.
     let fetches = [60, 60, 0, 0].map(|now| gateway.engine.handle_tick(at(now)).len());
     assert_eq!(fetches, [1, 0, 1, 0]);
-}
-
-#[test]
-fn a_clock_that_steps_back_keeps_nobody_waiting_for_keys() {
-    let mut gateway = Gateway::new();
-    let mut exchange = Exchange::new(1);
-    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 10_000), "wait");
-    gateway.tick("503", "", 10_000);
-    assert_eq!(gateway.engine.take_woken(), [1]);
-    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 10_000), "wait");
-    assert_eq!(gateway.engine.next_tick(at(9_000)), Some(Duration::ZERO));
-    gateway.engine.handle_tick(at(9_000));
-    assert_eq!(gateway.engine.take_woken(), [1]);
-    assert_eq!(gateway.ask(&mut exchange, &Key(1).token(), 9_000), "keys_unavailable");
 }
 
 #[test]

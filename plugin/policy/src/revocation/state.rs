@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Callout, FetchReply, Object, SharedData, endpoint::Endpoint};
+use crate::{Callout, FetchReply, Object, SharedData, endpoint::Endpoint, span::Span};
 
 use super::{Document, Revoked, Snapshot, SnapshotError};
 use common::Common;
@@ -124,9 +124,7 @@ impl SnapshotState {
     fn fetch_in(&self, now: SystemTime) -> Duration {
         // Replies come in time, be it from Envoy. One that does not come at all must not be the last.
         let pause = if self.is_pending { self.settings.every * 2 } else { self.settings.every };
-        // Where the clock has been set back, nobody knows how long ago it was.
-        let elapsed = self.asked.and_then(|asked| now.duration_since(asked).ok());
-        elapsed.map_or(Duration::ZERO, |elapsed| pause.saturating_sub(elapsed))
+        self.asked.map_or(Duration::ZERO, |asked| Span::new(asked, pause).left(now))
     }
 
     /// The request that is to be sent now, if one is. Each wants its [`Self::received`].

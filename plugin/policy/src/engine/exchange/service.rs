@@ -12,6 +12,7 @@ use crate::{
         coalescing::Word,
     },
     rule::OnError,
+    span::Span,
 };
 
 use super::Exchange;
@@ -42,12 +43,13 @@ impl Exchange {
             }
             if let Some(others) = coalescing {
                 // Not as if the service were unavailable: whoever has others leave could make that so.
-                if self.hears_until.is_some_and(|until| until <= now) {
+                if self.waits.as_ref().and_then(|waits| waits.others).is_some_and(|span| span.is_over(now)) {
                     return Err(Denial::ServiceUnavailable);
                 }
                 if !others.is_to_ask(asked.question, self.stream) {
-                    let until = *self.hears_until.get_or_insert_with(|| now + upstream.longest());
-                    waiting.add_for(asked.question, self.stream, now, until);
+                    let waits = self.waits.get_or_insert_default();
+                    let span = *waits.others.get_or_insert_with(|| Span::new(now, upstream.longest()));
+                    waiting.add_for(asked.question, self.stream, span);
                     return Ok(Step::Wait);
                 }
             }
@@ -79,15 +81,10 @@ impl Exchange {
     }
 
     /// Puts the question again, if it is time for that.
-    pub(super) fn ask_again(
-        &mut self,
-        engine: &mut Engine,
-        until: SystemTime,
-        now: SystemTime,
-    ) -> Result<Step, Denial> {
+    pub(super) fn ask_again(&mut self, engine: &mut Engine, pause: Span, now: SystemTime) -> Result<Step, Denial> {
         let asked = match (&mut self.asking, &engine.config.upstream) {
             // Whoever waits is woken by whatever comes for anybody.
-            _ if now < until => Asked::Until(until),
+            _ if !pause.is_over(now) => Asked::Later(pause),
             (Some(asking), Some(upstream)) => asking.handle_time(upstream, &mut engine.health, now),
             _ => Asked::Unavailable(Denial::ServiceUnavailable),
         };
@@ -102,12 +99,14 @@ impl Exchange {
     }
 
     fn pursue(&mut self, engine: &mut Engine, asked: Asked, now: SystemTime) -> Result<Step, Denial> {
-        self.asks_again = None;
+        if let Some(waits) = &mut self.waits {
+            waits.again = None;
+        }
         match asked {
             Asked::Callout(callout) => Ok(Step::Callout(callout)),
-            Asked::Until(until) => {
-                engine.waiting.add(self.stream, now, until);
-                self.asks_again = Some(until);
+            Asked::Later(pause) => {
+                engine.waiting.add(self.stream, pause);
+                self.waits.get_or_insert_default().again = Some(pause);
                 Ok(Step::Wait)
             }
             Asked::Unavailable(denial) => self.hear(engine, Word::Unavailable(denial), now),

@@ -23,6 +23,7 @@ use crate::{
     revocation::MAX_BYTES,
     seal::Seal,
     shared_data::{SealedData, from_bytes, nanoseconds, nanoseconds_of, time, to_bytes},
+    span::Span,
 };
 
 use super::{Kept, Settings, SnapshotState, Taken};
@@ -99,8 +100,7 @@ impl Common {
             return state.fetch_in(now);
         }
         let pause = if state.kept.is_some() { state.settings.every / 4 } else { HURRY };
-        let elapsed = self.looked.and_then(|looked| now.duration_since(looked).ok());
-        elapsed.map_or(Duration::ZERO, |elapsed| pause.saturating_sub(elapsed))
+        self.looked.map_or(Duration::ZERO, |looked| Span::new(looked, pause).left(now))
     }
 }
 
